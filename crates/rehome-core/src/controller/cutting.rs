@@ -1,0 +1,348 @@
+//! Cut, read back, verify; or back to where the routes led before.
+//!
+//! Between the commit and the first `ReplaceRoute` stands one durable write and nothing else. All
+//! tables are replaced at once, each with its own retries; only a reading that shows every route
+//! active counts, and only the VIP answering from its new home ends the move.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::{Controller, Purpose, Wakeup};
+use crate::call::{Call, Reply};
+use crate::fault::{CallError, ErrorClass};
+use crate::names::{InterfaceId, TableId};
+use crate::probe::Hearing;
+use crate::record::{Disposal, Home, Leftover, Move, Stage};
+use crate::say::Line;
+use crate::time::{Mono, Short, Unix};
+use crate::verdict::Seen;
+use crate::world::{RouteTable, Target};
+
+const ROUTE: &str = "route";
+
+/// The progress of a cut; it can be forgotten, because the tables tell it again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cut {
+    begun: Option<Mono>,
+    done: BTreeSet<TableId>,
+    missing: BTreeSet<TableId>,
+    read_at: Option<Mono>,
+    silent_since: Option<Mono>,
+}
+
+impl Controller {
+    /// Whether routes are half way.
+    pub(super) fn is_cutting(&self) -> bool {
+        self.record
+            .moving
+            .as_ref()
+            .is_some_and(|moving| matches!(moving.stage, Stage::Cutting | Stage::RollingBack))
+    }
+
+    pub(super) fn cut_deadline(&self) -> Option<Wakeup> {
+        let begun = self.cut.begun?;
+        let moving = self.record.moving.as_ref()?;
+        let policy = &self.setup.policy;
+        let within = match moving.stage {
+            Stage::Preparing => return None,
+            Stage::Cutting | Stage::RollingBack => policy.cut_within,
+            Stage::Verifying => policy.verify_within,
+        };
+        Some(Wakeup { at: begun + within, why: "cut overdue" })
+    }
+
+    /// Writes the cut down and replaces all routes.
+    pub(super) fn begin_cut(&mut self, now: Mono, home: Home) {
+        let old_targets = self.targets();
+        let silent_since = match self.vip_hearing(now) {
+            Hearing::Silent { since, .. } => Some(since),
+            Hearing::Answers | Hearing::Unknown(_) => None,
+        };
+        let moving = self.record.moving.as_mut().expect("a cut belongs to a move");
+        if moving.old_targets.is_empty() {
+            moving.old_targets = old_targets;
+        }
+        moving.stage = Stage::Cutting;
+        moving.cut_to = Some(home);
+        self.cut = Cut { begun: Some(now), silent_since, ..Cut::default() };
+        self.cut.missing = self.missing_routes();
+        self.unsaved = true;
+        self.say(Line::Cutting);
+        self.step_cutting(now);
+    }
+
+    /// Where our routes lead by the last reading.
+    fn targets(&self) -> BTreeMap<TableId, InterfaceId> {
+        let Some(Seen { what: Ok(tables), .. }) = &self.views.tables else {
+            return BTreeMap::new();
+        };
+        let target = |table: &RouteTable| match &table.route(self.record.vip.destination)?.target {
+            Target::Interface { id, .. } => Some((table.id.clone(), id.clone())),
+            Target::Other(_) => None,
+        };
+        let ours = |table: &&RouteTable| self.record.route_set.contains(&table.id);
+        tables.iter().filter(ours).filter_map(target).collect()
+    }
+
+    fn missing_routes(&self) -> BTreeSet<TableId> {
+        let Some(Seen { what: Ok(tables), .. }) = &self.views.tables else {
+            return BTreeSet::new();
+        };
+        tables
+            .iter()
+            .filter(|table| self.record.route_set.contains(&table.id))
+            .filter(|table| table.route(self.record.vip.destination).is_none())
+            .map(|table| table.id.clone())
+            .collect()
+    }
+
+    fn cut_home(&self) -> Home {
+        self.record
+            .moving
+            .as_ref()
+            .and_then(|moving| moving.cut_to.clone())
+            .expect("a cut has somewhere to go")
+    }
+
+    pub(super) fn step_cutting(&mut self, now: Mono) {
+        if !self.may_mutate() {
+            return;
+        }
+        let begun = *self.cut.begun.get_or_insert(now);
+        let home = self.cut_home();
+        if now >= begun + self.setup.policy.cut_within {
+            let site = self.setup.sites.iter().find(|site| site.az == home.az).cloned();
+            let why = "the routes could not be replaced in time";
+            self.give_candidate_up(now, site, &home, why);
+            return;
+        }
+        self.route_all(now, &home.interface);
+        if self.is_read_back(now, &home.interface) {
+            self.probing.forget_vip();
+            if let Some(moving) = &mut self.record.moving {
+                moving.stage = Stage::Verifying;
+            }
+            self.cut.begun = Some(now);
+            self.unsaved = true;
+            let address = self.record.vip.address;
+            self.say(Line::Verifying { address, instance: home.instance });
+        }
+    }
+
+    /// Replaces what isn't replaced yet, all tables in parallel.
+    fn route_all(&mut self, now: Mono, interface: &InterfaceId) {
+        if !self.may_retry(now, ROUTE) {
+            return;
+        }
+        for table in self.record.route_set.clone() {
+            let purpose = Purpose::Route(table.clone());
+            if self.cut.done.contains(&table) || self.in_flight(&purpose) {
+                continue;
+            }
+            let add = self.cut.missing.contains(&table);
+            let call = self.route_call(table, interface.clone(), add);
+            self.call(now, purpose, call);
+        }
+    }
+
+    pub(super) fn route_call(&self, table: TableId, interface: InterfaceId, add: bool) -> Call {
+        let destination = self.record.vip.destination;
+        if add {
+            Call::CreateRoute { table, destination, interface }
+        } else {
+            Call::ReplaceRoute { table, destination, interface }
+        }
+    }
+
+    /// All routes were replaced, and a reading made after that shows them active.
+    fn is_read_back(&mut self, now: Mono, interface: &InterfaceId) -> bool {
+        let all = self.record.route_set.iter().all(|table| self.cut.done.contains(table));
+        let Some(last) = self.cut.read_at.filter(|_| all) else { return false };
+        if let Some(Seen { asked, what: Ok(tables) }) = &self.views.tables
+            && *asked >= last
+            && self.all_routed(tables, interface)
+        {
+            return true;
+        }
+        let asked = self.views.tables.as_ref().map(|seen| seen.asked);
+        let again = asked.is_none_or(|at| at < last || now >= at + self.poll_step());
+        if again && !self.in_flight(&Purpose::Watch) {
+            let vpc = self.record.vpc.clone();
+            self.call(now, Purpose::Watch, Call::Tables { vpc });
+        }
+        false
+    }
+
+    pub(super) fn on_route(
+        &mut self,
+        now: Mono,
+        table: &TableId,
+        call: &Call,
+        result: Result<Reply, CallError>,
+    ) {
+        let added = matches!(call, Call::CreateRoute { .. });
+        let error = match result {
+            Ok(_) => {
+                self.cut.done.insert(table.clone());
+                self.cut.read_at = Some(now);
+                self.say_routed(table, call, added);
+                return;
+            }
+            Err(error) => error,
+        };
+        match error.class() {
+            ErrorClass::RouteMissing => {
+                self.cut.missing.insert(table.clone());
+            }
+            ErrorClass::RouteExists => {
+                self.cut.missing.remove(table);
+            }
+            ErrorClass::NotFound if error.brief().starts_with("InvalidRouteTableID") => {
+                self.drop_table(table);
+            }
+            ErrorClass::NotFound
+            | ErrorClass::Throttle
+            | ErrorClass::UnknownOutcome
+            | ErrorClass::NotSent
+            | ErrorClass::NextAz
+            | ErrorClass::Quota
+            | ErrorClass::Fatal
+            | ErrorClass::Credentials
+            | ErrorClass::Token
+            | ErrorClass::Protected => {
+                let text = format!("Route in {table}: {error}");
+                self.say_once(Line::Notice { text });
+                self.back_off(now, ROUTE);
+            }
+        }
+    }
+
+    /// Says which route was put where, by the call that did it.
+    pub(super) fn say_routed(&mut self, table: &TableId, call: &Call, added: bool) {
+        let (Call::ReplaceRoute { interface, destination, .. }
+        | Call::CreateRoute { interface, destination, .. }) = call
+        else {
+            return;
+        };
+        let cut_to = self.record.moving.as_ref().and_then(|moving| moving.cut_to.as_ref());
+        let homes = cut_to.into_iter().chain([&self.record.holder]);
+        let home = homes.into_iter().find(|home| home.interface == *interface);
+        let Some(instance) = home.map(|home| home.instance.clone()) else { return };
+        let (destination, table) = (*destination, table.clone());
+        self.say(Line::Routed { destination, instance, table, added });
+    }
+
+    pub(super) fn drop_table(&mut self, table: &TableId) {
+        self.record.route_set.retain(|id| id != table);
+        self.unsaved = true;
+        let text = format!("Route table {table} is gone and no longer ours");
+        self.say(Line::Notice { text });
+    }
+
+    pub(super) fn step_verifying(&mut self, now: Mono) {
+        let begun = *self.cut.begun.get_or_insert(now);
+        let home = self.cut_home();
+        if self.probing.vip_answers_in_row() >= self.setup.policy.rise {
+            let moving = self.record.moving.take().expect("a stage belongs to a move");
+            self.complete(now, &moving, home);
+            return;
+        }
+        if now >= begun + self.setup.policy.verify_within && self.may_mutate() {
+            let within = Short(self.setup.policy.verify_within);
+            let why = format!("{} did not answer from it within {within}", self.record.vip);
+            let site = self.setup.sites.iter().find(|site| site.az == home.az).cloned();
+            self.give_candidate_up(now, site, &home, &why);
+        }
+    }
+
+    fn give_candidate_up(
+        &mut self,
+        now: Mono,
+        site: Option<crate::placement::Site>,
+        home: &Home,
+        why: &str,
+    ) {
+        self.cut = Cut { silent_since: self.cut.silent_since, ..Cut::default() };
+        match site {
+            Some(site) => self.fail_attempt(now, &site, Some(&home.instance), why),
+            None => {
+                if let Some(moving) = &mut self.record.moving {
+                    moving.stage = Stage::Preparing;
+                    moving.tried.push(home.az.clone());
+                    moving.attempt = None;
+                }
+                self.unsaved = true;
+            }
+        }
+    }
+
+    /// The VIP answers from its new home: the move is over, the old holder is on its way out.
+    pub(super) fn complete(&mut self, now: Mono, moving: &Move, home: Home) {
+        let policy = &self.setup.policy;
+        let since = self.cut.silent_since.take();
+        let silent_for = since.map_or(core::time::Duration::ZERO, |since| now.since(since));
+        let old = core::mem::replace(&mut self.record.holder, home.clone());
+        let not_before = Unix(self.clocks.unix_at(now).0 + policy.fence_after.as_secs());
+        self.record.disposals.retain(|disposal| disposal.instance != home.instance);
+        self.record.former.retain(|instance| *instance != home.instance);
+        self.record.disposals.push(Disposal {
+            instance: old.instance.clone(),
+            az: old.az,
+            interface: Some(old.interface),
+            address: old.answered.then_some(old.address),
+            why: Leftover::Former,
+            mode: policy.fence,
+            not_before,
+            ordered: false,
+        });
+        self.record.remember_former(&old.instance);
+        self.record.generation += 1;
+        self.record.attempts = 0;
+        self.record.path.clear();
+        self.record.moving = None;
+        self.hold = None;
+        self.retries = 0;
+        self.retry_at.clear();
+        self.cut = Cut::default();
+        self.views.on_new_holder(&home.instance);
+        self.told.former = moving.attempt.is_some().then(|| old.instance.clone());
+        self.unsaved = true;
+        let address = self.record.vip.address;
+        self.say(Line::Verified { address, instance: home.instance, silent_for });
+    }
+
+    /// Points the routes back to where they led, then holds.
+    pub(super) fn step_rolling_back(&mut self, now: Mono) {
+        if !self.may_mutate() {
+            return;
+        }
+        let begun = *self.cut.begun.get_or_insert(now);
+        let holder = self.record.holder.clone();
+        let overdue = now >= begun + self.setup.policy.cut_within;
+        self.route_all(now, &holder.interface);
+        if !overdue && !self.is_read_back(now, &holder.interface) {
+            return;
+        }
+        self.cut = Cut::default();
+        if let Some(moving) = &mut self.record.moving {
+            moving.stage = Stage::Preparing;
+            moving.cut_to = None;
+            moving.old_targets.clear();
+        }
+        self.unsaved = true;
+        let tried: Vec<_> =
+            self.record.moving.as_ref().map(|m| m.tried.clone()).unwrap_or_default();
+        let mut why = format!(
+            "no replacement made {} answer ({}); the routes lead to {} again",
+            self.record.vip,
+            crate::verdict::list(tried.iter()),
+            holder.instance
+        );
+        if overdue {
+            why = "the routes could not be pointed back in time".to_string();
+        }
+        self.hold(now, self.setup.policy.hold, why);
+    }
+}

@@ -1,0 +1,183 @@
+//! Drift: a route or a source/dest check of ours that isn't as it should be, while nothing moves.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{Controller, Purpose};
+use crate::call::{Call, Reply};
+use crate::fault::{CallError, ErrorClass};
+use crate::names::TableId;
+use crate::probe::Hearing;
+use crate::say::Line;
+use crate::time::Mono;
+use crate::verdict::Seen;
+use crate::world::{InstanceState, Route, RouteState, RouteTable, Target};
+
+const HEAL: &str = "heal";
+
+/// How often a route is taken back from a living stranger, in how long, before somebody is called.
+const TAKEN_BACK_MAX: usize = 2;
+const TAKEN_BACK_WITHIN: Duration = Duration::from_secs(600);
+
+/// What healing remembers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Healing {
+    taken_back: BTreeMap<TableId, Vec<Mono>>,
+    healed_at: BTreeMap<TableId, Mono>,
+    pub(super) check_off_at: Option<Mono>,
+}
+
+/// What is wrong with a route, and so what may be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ailment {
+    /// There is none.
+    Missing,
+    /// It leads nowhere, or to an instance that lost the address.
+    Stale,
+    /// It leads to something alive that isn't ours.
+    Stranger(Target),
+}
+
+impl Controller {
+    /// Puts drifted routes and the holder's source/dest check right, while nothing moves.
+    pub(super) fn step_healing(&mut self, now: Mono) {
+        if self.record.moving.is_some() || self.setup.policy.observe {
+            return;
+        }
+        self.heal_check(now);
+        let Some(Seen { asked, what: Ok(tables) }) = &self.views.tables else { return };
+        let (asked, tables) = (*asked, tables.clone());
+        let gone: Vec<TableId> = self
+            .record
+            .route_set
+            .iter()
+            .filter(|id| !tables.iter().any(|table| table.id == **id))
+            .cloned()
+            .collect();
+        for table in gone {
+            self.drop_table(&table);
+        }
+        let ours = |table: &&RouteTable| self.record.route_set.contains(&table.id);
+        for table in tables.iter().filter(ours).cloned().collect::<Vec<_>>() {
+            // A reading from before our own repair says nothing about it.
+            let healed = self.healing.healed_at.get(&table.id);
+            if healed.is_some_and(|at| *at >= asked) {
+                continue;
+            }
+            if let Some(ailment) = self.ailment(&table) {
+                self.heal(now, &table, ailment);
+            }
+        }
+    }
+
+    fn ailment(&self, table: &RouteTable) -> Option<Ailment> {
+        let Some(route) = table.route(self.record.vip.destination) else {
+            return Some(Ailment::Missing);
+        };
+        match route {
+            Route { target: Target::Interface { id, .. }, .. }
+                if *id == self.record.holder.interface =>
+            {
+                None
+            }
+            Route { state: RouteState::Blackhole, .. } => Some(Ailment::Stale),
+            Route { target: Target::Interface { instance: Some(instance), .. }, .. }
+                if self.record.former.contains(instance) =>
+            {
+                Some(Ailment::Stale)
+            }
+            Route { target, .. } => Some(Ailment::Stranger(target.clone())),
+        }
+    }
+
+    fn heal(&mut self, now: Mono, table: &RouteTable, ailment: Ailment) {
+        let purpose = Purpose::Heal(table.id.clone());
+        let running = self.views.instance.as_ref().is_some_and(|instance| {
+            instance.id == self.record.holder.instance && instance.state == InstanceState::Running
+        });
+        if !running || !self.may_mutate() || self.in_flight(&purpose) || !self.may_retry(now, HEAL)
+        {
+            return;
+        }
+        if let Ailment::Stranger(target) = &ailment
+            && !self.may_take_back(now, table, target)
+        {
+            return;
+        }
+        let interface = self.record.holder.interface.clone();
+        let call = self.route_call(table.id.clone(), interface, ailment == Ailment::Missing);
+        self.call(now, purpose, call);
+    }
+
+    /// A route that somebody pointed elsewhere: where the VIP answers there, somebody moved it and
+    /// is right; where it is silent, it is taken back, but not for ever.
+    fn may_take_back(&mut self, now: Mono, table: &RouteTable, target: &Target) -> bool {
+        let vip = self.record.vip;
+        if !matches!(self.vip_hearing(now), Hearing::Silent { .. }) {
+            let why = format!("the route in {} leads to {target}; {vip} is left there", table.id);
+            self.say_once(Line::Held { why });
+            return false;
+        }
+        let taken = self.healing.taken_back.entry(table.id.clone()).or_default();
+        taken.retain(|at| now.since(*at) < TAKEN_BACK_WITHIN);
+        if taken.len() >= TAKEN_BACK_MAX {
+            let why = format!(
+                "the route in {} was pointed to {target} again and again; somebody else writes it",
+                table.id
+            );
+            self.say_once(Line::Held { why });
+            return false;
+        }
+        taken.push(now);
+        true
+    }
+
+    pub(super) fn on_healed(
+        &mut self,
+        now: Mono,
+        table: &TableId,
+        call: &Call,
+        result: Result<Reply, CallError>,
+    ) {
+        let added = matches!(call, Call::CreateRoute { .. });
+        match result {
+            Ok(_) => {
+                self.healing.healed_at.insert(table.clone(), now);
+                self.say_routed(table, call, added);
+            }
+            Err(error) => {
+                if error.class() != ErrorClass::RouteExists {
+                    let text = format!("Route in {table}: {error}");
+                    self.say_once(Line::Notice { text });
+                }
+                self.back_off(now, HEAL);
+            }
+        }
+    }
+
+    /// The holder's source/dest check must be off, or EC2 drops what is sent to the VIP.
+    fn heal_check(&mut self, now: Mono) {
+        let Some(instance) = &self.views.instance else { return };
+        let holder = &self.record.holder;
+        let on = instance
+            .interface(&holder.interface)
+            .is_some_and(|interface| interface.source_dest_check == Some(true));
+        let recently = self
+            .healing
+            .check_off_at
+            .is_some_and(|at| now.since(at) < self.setup.policy.poll_interval);
+        let purpose = Purpose::Check(holder.instance.clone());
+        if on
+            && !recently
+            && instance.state == InstanceState::Running
+            && self.may_mutate()
+            && !self.in_flight(&purpose)
+            && self.may_retry(now, "check")
+        {
+            let interface = holder.interface.clone();
+            self.call(now, purpose, Call::DisableSourceDestCheck { interface });
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! When what is probed from where, and what the probes say together.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use super::{Action, Controller, Wakeup};
+use crate::names::InstanceId;
+use crate::policy::Policy;
+use crate::probe::{Hearing, PathLog, ProbeId};
+use crate::record::{Home, Leftover, Stage};
+use crate::time::Mono;
+
+/// Silence that has lasted this long is probed at the ordinary interval again.
+const BURST_MAX: Duration = Duration::from_secs(60);
+
+/// Where a probe goes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Path {
+    /// The VIP, from the source with this index.
+    Vip(usize),
+    /// An instance's primary address.
+    Primary(InstanceId),
+}
+
+/// The probes of one VIP.
+#[derive(Clone, Debug)]
+pub(super) struct Probing {
+    logs: BTreeMap<Path, PathLog>,
+    next_id: u64,
+    due: Mono,
+    sharp: bool,
+}
+
+impl Probing {
+    pub(super) fn new(begun: Mono) -> Probing {
+        Probing { logs: BTreeMap::new(), next_id: 0, due: begun, sharp: false }
+    }
+
+    fn vip_logs(&self) -> impl Iterator<Item = &PathLog> {
+        self.logs.iter().filter(|(path, _)| matches!(path, Path::Vip(_))).map(|(_, log)| log)
+    }
+
+    pub(super) fn on_answer(&mut self, probe: ProbeId, at: Mono) {
+        for log in self.logs.values_mut() {
+            if log.on_answer(probe, at) {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn on_unsent(&mut self, probe: ProbeId, at: Mono, why: &str) {
+        for log in self.logs.values_mut() {
+            if log.knows(probe) {
+                log.on_unsent(probe, at, why.to_string());
+                return;
+            }
+        }
+    }
+
+    pub(super) fn expire(&mut self, now: Mono) {
+        for log in self.logs.values_mut() {
+            log.expire(now);
+        }
+    }
+
+    /// Nothing that was sent or lost so far counts any more.
+    pub(super) fn void(&mut self) {
+        for log in self.logs.values_mut() {
+            log.void();
+        }
+    }
+
+    /// From here on only probes count that are sent from here on.
+    pub(super) fn forget_vip(&mut self) {
+        for (path, log) in &mut self.logs {
+            if matches!(path, Path::Vip(_)) {
+                log.void();
+            }
+        }
+    }
+
+    /// The VIP from all sources together: any source that hears it means that it is served; what
+    /// could not be sent from one source says nothing where another source could. Once some
+    /// sources have `heard` it, the silence of the others is nothing new.
+    pub(super) fn vip(&self, heard: &BTreeSet<usize>, policy: &Policy, now: Mono) -> Hearing {
+        let mut unknown = None;
+        let mut deaf = false;
+        let mut silent: Option<(Mono, u32)> = None;
+        for (path, log) in &self.logs {
+            let Path::Vip(source) = path else { continue };
+            match log.hearing(policy, now) {
+                Hearing::Answers => return Hearing::Answers,
+                Hearing::Unknown(why) => unknown = unknown.or(Some(why)),
+                Hearing::Silent { .. } if !heard.is_empty() && !heard.contains(source) => {
+                    deaf = true;
+                }
+                Hearing::Silent { since, losses } => {
+                    silent = Some(match silent {
+                        Some((at, n)) => (at.max(since), n.min(losses)),
+                        None => (since, losses),
+                    });
+                }
+            }
+        }
+        match (silent, unknown) {
+            (Some((since, losses)), _) => Hearing::Silent { since, losses },
+            (None, Some(why)) => Hearing::Unknown(why),
+            (None, None) if deaf => Hearing::Unknown("no source that ever heard it".into()),
+            (None, None) => Hearing::Unknown("not probed yet".into()),
+        }
+    }
+
+    /// Lost probes to the VIP since it last answered from anywhere.
+    pub(super) fn vip_losses(&self) -> u32 {
+        self.vip_logs().map(PathLog::losses).min().unwrap_or(0)
+    }
+
+    /// Answers of the VIP in a row, from the source that hears it best.
+    pub(super) fn vip_answers_in_row(&self) -> u32 {
+        self.vip_logs().map(PathLog::answers_in_row).max().unwrap_or(0)
+    }
+
+    /// Sources that have heard the VIP since this process began.
+    pub(super) fn heard_by(&self) -> impl Iterator<Item = usize> {
+        self.logs.iter().filter_map(|(path, log)| match path {
+            Path::Vip(source) if log.answered_ever() => Some(*source),
+            Path::Vip(_) | Path::Primary(_) => None,
+        })
+    }
+
+    /// When the VIP last answered from anywhere.
+    pub(super) fn vip_answered_at(&self) -> Option<Mono> {
+        self.vip_logs().filter_map(PathLog::answered_at).max()
+    }
+
+    /// Whether the last word of the VIP's probes is at most `age` old.
+    pub(super) fn vip_is_fresh(&self, now: Mono, age: Duration) -> bool {
+        self.vip_logs().any(|log| log.is_fresh(now, age))
+    }
+
+    /// Sources that have been deaf for long while another one hears the VIP.
+    pub(super) fn deaf_sources(&self, policy: &Policy, now: Mono) -> Vec<usize> {
+        let heard = self.vip_logs().any(|log| log.hearing(policy, now) == Hearing::Answers);
+        self.logs
+            .iter()
+            .filter_map(|(path, log)| match path {
+                Path::Vip(source) => Some((*source, log)),
+                Path::Primary(_) => None,
+            })
+            .filter(|(_, log)| heard && matches!(log.hearing(policy, now), Hearing::Silent { .. }))
+            .map(|(source, _)| source)
+            .collect()
+    }
+
+    /// A primary address; silence there is evidence only where it has answered before.
+    pub(super) fn primary(&self, home: &Home, policy: &Policy, now: Mono) -> Hearing {
+        let Some(log) = self.logs.get(&Path::Primary(home.instance.clone())) else {
+            return Hearing::Unknown("not probed yet".into());
+        };
+        match log.hearing(policy, now) {
+            Hearing::Silent { .. } if !home.answered && !log.answered_ever() => {
+                Hearing::Unknown("it has never answered".into())
+            }
+            hearing @ (Hearing::Answers | Hearing::Silent { .. } | Hearing::Unknown(_)) => hearing,
+        }
+    }
+
+    pub(super) fn answered_ever(&self, home: &Home) -> bool {
+        self.logs.get(&Path::Primary(home.instance.clone())).is_some_and(PathLog::answered_ever)
+    }
+
+    pub(super) fn primary_answers_in_row(&self, instance: &InstanceId) -> u32 {
+        self.logs.get(&Path::Primary(instance.clone())).map_or(0, PathLog::answers_in_row)
+    }
+
+    pub(super) fn primary_hearing(
+        &self,
+        instance: &InstanceId,
+        policy: &Policy,
+        now: Mono,
+    ) -> Option<Hearing> {
+        self.logs.get(&Path::Primary(instance.clone())).map(|log| log.hearing(policy, now))
+    }
+
+    pub(super) fn next_wakeup(&self, policy: &Policy) -> Option<Wakeup> {
+        let deadline = self.logs.values().filter_map(PathLog::next_deadline).min();
+        // Silence is believed at a moment at which nothing else need happen.
+        let belief = self
+            .vip_logs()
+            .filter_map(PathLog::silent_since)
+            .map(|since| since + policy.silence_min())
+            .filter(|at| *at > self.due)
+            .min();
+        [
+            Some(Wakeup { at: self.due, why: "probe" }),
+            deadline.map(|at| Wakeup { at, why: "probe overdue" }),
+            belief.map(|at| Wakeup { at, why: "silence believed" }),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|wakeup| wakeup.at)
+    }
+}
+
+impl Controller {
+    /// Sends a round of probes when it is due: at ease while all is well, sharp while something is
+    /// doubtful or a move is waiting for an answer.
+    pub(super) fn step_probes(&mut self, now: Mono) {
+        let wanted = self.wanted_paths();
+        self.probing.logs.retain(|path, _| wanted.contains_key(path));
+        for path in wanted.keys() {
+            self.probing.logs.entry(path.clone()).or_default();
+        }
+        let policy = &self.setup.policy;
+        let sharp = self.is_sharp(now);
+        let step = if sharp { policy.burst_interval() } else { policy.interval };
+        if sharp && !self.probing.sharp {
+            self.probing.due = self.probing.due.min(now);
+        }
+        self.probing.sharp = sharp;
+        if now < self.probing.due {
+            return;
+        }
+        let deadline = now + policy.timeout;
+        for (path, target) in wanted {
+            let probe = ProbeId(self.probing.next_id);
+            self.probing.next_id += 1;
+            let source = match &path {
+                Path::Vip(index) => self.setup.sources[*index],
+                Path::Primary(_) => None,
+            };
+            self.probing.logs.entry(path).or_default().on_sent(probe, now, deadline);
+            self.actions.push(Action::Probe { probe, source, target });
+        }
+        self.probing.due = now + step;
+    }
+
+    fn is_sharp(&self, now: Mono) -> bool {
+        let waiting = self.record.moving.as_ref().is_some_and(|moving| match moving.stage {
+            Stage::Cutting | Stage::Verifying | Stage::RollingBack => true,
+            Stage::Preparing => moving.attempt.is_some(),
+        });
+        if waiting && self.hold.is_none() {
+            return true;
+        }
+        self.probing.vip_losses() > 0
+            && self
+                .probing
+                .vip_logs()
+                .filter_map(PathLog::silent_since)
+                .max()
+                .is_some_and(|since| now.since(since) < BURST_MAX)
+    }
+
+    /// The VIP's word, from all sources together.
+    pub(super) fn vip_hearing(&self, now: Mono) -> Hearing {
+        let known = |source: &Option<Ipv4Addr>| self.record.heard_by.contains(source);
+        let heard = self.setup.sources.iter().enumerate();
+        let heard = heard.filter(|(_, source)| known(source)).map(|(index, _)| index).collect();
+        self.probing.vip(&heard, &self.setup.policy, now)
+    }
+
+    fn wanted_paths(&self) -> BTreeMap<Path, Ipv4Addr> {
+        let mut wanted = BTreeMap::new();
+        for index in 0..self.setup.sources.len() {
+            wanted.insert(Path::Vip(index), self.record.vip.address);
+        }
+        let holder = &self.record.holder;
+        wanted.insert(Path::Primary(holder.instance.clone()), holder.address);
+        let attempt = self.record.moving.as_ref().and_then(|moving| moving.attempt.as_ref());
+        if let Some(home) = attempt.and_then(|attempt| attempt.home.as_ref()) {
+            wanted.insert(Path::Primary(home.instance.clone()), home.address);
+        }
+        for disposal in &self.record.disposals {
+            if let (Leftover::Former, Some(address)) = (disposal.why, disposal.address) {
+                wanted.insert(Path::Primary(disposal.instance.clone()), address);
+            }
+        }
+        wanted
+    }
+}

@@ -1,0 +1,352 @@
+//! What EC2 says: when it is asked, and what is kept of the answers.
+//!
+//! Every reading names the ids of one AZ. While all is well there is one round in each poll
+//! interval; the third lost probe asks for everything again, once. An error makes the fact
+//! unknown, and when EC2 can be read again after that, detection starts anew.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::{Controller, Flight, Purpose, Wakeup};
+use crate::call::{Call, Reply};
+use crate::fault::CallError;
+use crate::names::{GroupId, InstanceId, InterfaceId, TableId};
+use crate::probe::Hearing;
+use crate::say::{Line, StateSeen};
+use crate::time::Mono;
+use crate::verdict::{HolderSeen, Seen};
+use crate::world::{Instance, InstanceState, PathPart, RouteState, RouteTable, Status, Target};
+
+/// Lost probes in a row that make EC2 be asked out of turn.
+const LOSSES_TO_ASK: u32 = 3;
+
+/// Readings in a row that don't list an instance before it is called gone: EC2 is eventually
+/// consistent, and one list without it proves nothing.
+const ABSENT_READS: u32 = 3;
+
+/// What is known of EC2's side, with ages.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Views {
+    pub(super) holder: Option<Seen<HolderSeen>>,
+    pub(super) instance: Option<Instance>,
+    last_state: Option<(InstanceState, Mono)>,
+    absent: u32,
+    impaired: Option<String>,
+    pub(super) tables: Option<Seen<Vec<RouteTable>>>,
+    path: Option<Seen<Vec<PathPart>>>,
+    pub(super) others: BTreeMap<InstanceId, Seen<Option<Instance>>>,
+    pub(super) statuses: BTreeMap<InstanceId, Status>,
+    polled_at: Option<Mono>,
+    suspected_at: Option<Mono>,
+    readable: bool,
+    refresh: bool,
+}
+
+impl Views {
+    /// The parts of the path that differ from when it last `worked`.
+    pub(super) fn path_changes(&self, worked: &[PathPart]) -> Option<Seen<Vec<String>>> {
+        let seen = self.path.as_ref()?;
+        let what = match &seen.what {
+            Err(why) => Err(why.clone()),
+            Ok(_) if worked.is_empty() => Err("never read while it worked".to_string()),
+            Ok(now) => Ok(changes(worked, now)),
+        };
+        Some(Seen { asked: seen.asked, what })
+    }
+
+    fn forget_failed(&mut self, asked: Mono, call: &Call, why: &str) {
+        let why = why.to_string();
+        match call {
+            Call::Tables { .. } => self.tables = Some(Seen { asked, what: Err(why) }),
+            Call::Path { .. } => self.path = Some(Seen { asked, what: Err(why) }),
+            Call::Instances { ids, .. } => {
+                for id in ids {
+                    self.others.insert(id.clone(), Seen { asked, what: Err(why.clone()) });
+                }
+            }
+            Call::Statuses { .. }
+            | Call::Launched { .. }
+            | Call::Launch(_)
+            | Call::DisableSourceDestCheck { .. }
+            | Call::ReplaceRoute { .. }
+            | Call::CreateRoute { .. }
+            | Call::Stop { .. }
+            | Call::Terminate { .. } => {}
+        }
+    }
+
+    /// A new holder: what was known of the old one says nothing about it.
+    pub(super) fn on_new_holder(&mut self, holder: &InstanceId) {
+        self.holder = None;
+        self.instance = None;
+        self.last_state = None;
+        self.absent = 0;
+        self.impaired = None;
+        self.others.remove(holder);
+        self.path = None;
+        self.refresh = true;
+    }
+}
+
+fn changes(before: &[PathPart], now: &[PathPart]) -> Vec<String> {
+    let mut names: Vec<String> = now
+        .iter()
+        .filter(|part| !before.contains(part))
+        .chain(before.iter().filter(|part| now.iter().all(|other| other.name != part.name)))
+        .map(|part| part.name.clone())
+        .collect();
+    names.dedup();
+    names
+}
+
+impl Controller {
+    /// Asks EC2 when a round is due, or when the third probe was lost.
+    pub(super) fn step_polls(&mut self, now: Mono) {
+        self.note_what_works(now);
+        let policy = &self.setup.policy;
+        let spaced = self.views.suspected_at.is_none_or(|at| now.since(at) >= policy.poll_interval);
+        if self.probing.vip_losses() >= LOSSES_TO_ASK && spaced {
+            self.views.suspected_at = Some(now);
+            self.views.refresh = true;
+            let evidence = self.evidence(now).sentence(now);
+            self.say_once(Line::Suspect { evidence });
+        }
+        let due = self.poll_due();
+        if self.in_flight(&Purpose::Watch) || (now < due && !self.views.refresh) {
+            return;
+        }
+        self.views.refresh = false;
+        self.views.polled_at = Some(now);
+        let (az, id) = (self.record.holder.az.clone(), self.record.holder.instance.clone());
+        let vpc = self.record.vpc.clone();
+        self.call(
+            now,
+            Purpose::Watch,
+            Call::Instances { az: az.clone(), ids: [id.clone()].into() },
+        );
+        self.call(now, Purpose::Watch, Call::Statuses { az, ids: [id].into() });
+        self.call(now, Purpose::Watch, Call::Tables { vpc: vpc.clone() });
+        let (groups, subnets) = self.path_ends();
+        self.call(now, Purpose::Watch, Call::Path { vpc, groups, subnets });
+    }
+
+    /// The next round after the last one: soon while something is doubtful.
+    fn poll_due(&self) -> Mono {
+        let Some(polled) = self.views.polled_at else { return self.begun };
+        let policy = &self.setup.policy;
+        let doubtful = self.probing.vip_losses() >= LOSSES_TO_ASK
+            && (!self.views.readable || self.views.absent > 0 || self.views.instance.is_none());
+        let moving = self.record.moving.is_some() && self.hold.is_none();
+        if doubtful || moving {
+            polled + policy.poll_interval.min(policy.poll_interval_moving * 2)
+        } else {
+            polled + policy.poll_interval
+        }
+    }
+
+    pub(super) fn next_poll(&self) -> Option<Wakeup> {
+        if self.in_flight(&Purpose::Watch) {
+            return None;
+        }
+        Some(Wakeup { at: self.poll_due(), why: "read EC2" })
+    }
+
+    fn path_ends(&self) -> (Vec<GroupId>, Vec<crate::names::SubnetId>) {
+        let mut groups = self.setup.near_groups.clone();
+        groups.extend(self.record.holder.groups.iter().cloned());
+        groups.sort();
+        groups.dedup();
+        let mut subnets = alloc::vec![self.record.holder.subnet.clone()];
+        subnets.extend(self.setup.near_subnet.clone());
+        (groups, subnets)
+    }
+
+    pub(super) fn on_watched(&mut self, flight: &Flight, result: Result<Reply, CallError>) {
+        match result {
+            Ok(Reply::Instances(found)) => {
+                let id = &self.record.holder.instance;
+                let holder = found.into_iter().find(|instance| instance.id == *id);
+                self.on_holder(flight.sent, holder);
+            }
+            Ok(Reply::Statuses(statuses)) => self.on_statuses(statuses),
+            Ok(Reply::Tables(tables)) => {
+                self.views.tables = Some(Seen { asked: flight.sent, what: Ok(tables) });
+            }
+            Ok(Reply::Path(parts)) => {
+                self.views.path = Some(Seen { asked: flight.sent, what: Ok(parts) });
+            }
+            Ok(Reply::Launched(_) | Reply::Done) => {}
+            Err(error) => {
+                self.views.forget_failed(flight.sent, &flight.call, error.brief());
+                if matches!(flight.call, Call::Instances { .. }) {
+                    let what = Err(error.brief().to_string());
+                    self.views.holder = Some(Seen { asked: flight.sent, what });
+                    self.views.readable = false;
+                }
+            }
+        }
+    }
+
+    fn on_holder(&mut self, asked: Mono, holder: Option<Instance>) {
+        // Reading again after not being able to: what was counted in the dark doesn't count.
+        if !self.views.readable {
+            self.views.readable = true;
+            if self.views.holder.is_some() {
+                self.probing.void();
+            }
+        }
+        let what = match &holder {
+            Some(instance) => {
+                self.views.absent = 0;
+                self.views.last_state = Some((instance.state.clone(), asked));
+                let impaired = self.views.impaired.clone();
+                Ok(HolderSeen::There { state: instance.state.clone(), impaired })
+            }
+            None => {
+                self.views.absent += 1;
+                if self.views.absent >= ABSENT_READS {
+                    Ok(HolderSeen::Gone)
+                } else {
+                    Err("EC2 doesn't list it; looking again".to_string())
+                }
+            }
+        };
+        self.views.holder = Some(Seen { asked, what });
+        if let Some(interface) = holder.as_ref().and_then(Instance::primary_interface)
+            && interface.groups != self.record.holder.groups
+        {
+            self.record.holder.groups.clone_from(&interface.groups);
+            self.unsaved = true;
+        }
+        if holder.is_some() {
+            self.views.instance = holder;
+        }
+        self.refresh_spec();
+    }
+
+    fn on_statuses(&mut self, statuses: Vec<Status>) {
+        for status in statuses {
+            if status.instance == self.record.holder.instance {
+                let impaired = status.impaired().map(String::from);
+                self.views.impaired.clone_from(&impaired);
+                if let Some(Seen { what: Ok(HolderSeen::There { impaired: known, .. }), .. }) =
+                    &mut self.views.holder
+                {
+                    *known = impaired;
+                }
+            }
+            self.views.statuses.insert(status.instance.clone(), status);
+        }
+    }
+
+    /// The path as it is while the VIP answers is the path that works; an answer counts only when
+    /// it came after the reading, or a group closed in between would pass for a working one.
+    fn note_what_works(&mut self, now: Mono) {
+        let Some(Seen { asked, what: Ok(parts) }) = &self.views.path else { return };
+        let first = self.record.path.is_empty();
+        let answered = self.probing.vip_answered_at();
+        let healthy = self.vip_hearing(now) == Hearing::Answers && self.probing.vip_losses() == 0;
+        let after = answered.is_some_and(|at| at > *asked + self.setup.policy.timeout);
+        let proven = after || (first && answered.is_some_and(|at| at > *asked));
+        if healthy && proven && self.record.path != *parts {
+            self.record.path.clone_from(parts);
+            self.unsaved = true;
+        }
+    }
+
+    /// Replacements follow the holder: groups, tags and the like that people change while it is
+    /// healthy are carried into the next one.
+    fn refresh_spec(&mut self) {
+        let Some(instance) = &self.views.instance else { return };
+        if instance.state != InstanceState::Running || self.record.moving.is_some() {
+            return;
+        }
+        let spec = self.record.spec.refreshed(instance, &self.setup.wishes);
+        if spec != self.record.spec {
+            self.record.spec = spec;
+            self.unsaved = true;
+        }
+    }
+
+    /// Our routes by the last reading: the tables where something is wrong.
+    pub(super) fn routes_seen(&self) -> Option<Seen<Vec<TableId>>> {
+        let seen = self.views.tables.as_ref()?;
+        let what = seen.what.as_ref().map_err(Clone::clone).map(|tables| {
+            let cut_to = self.record.moving.as_ref().and_then(|moving| moving.cut_to.as_ref());
+            self.wrong_routes(tables, &cut_to.unwrap_or(&self.record.holder).interface)
+        });
+        Some(Seen { asked: seen.asked, what })
+    }
+
+    /// Tables of the route set whose route isn't active to `interface`. A blackhole that leads
+    /// there says that the instance is off, which is not the route's fault.
+    pub(super) fn wrong_routes(
+        &self,
+        tables: &[RouteTable],
+        interface: &InterfaceId,
+    ) -> Vec<TableId> {
+        let right = |table: &RouteTable| {
+            table.route(self.record.vip.destination).is_some_and(|route| match &route.target {
+                Target::Interface { id, .. } => id == interface,
+                Target::Other(_) => false,
+            })
+        };
+        let known = |id: &&TableId| tables.iter().any(|table| table.id == **id);
+        self.record
+            .route_set
+            .iter()
+            .filter(known)
+            .filter(|id| !tables.iter().any(|table| table.id == **id && right(table)))
+            .cloned()
+            .collect()
+    }
+
+    /// Whether every route of the set leads to `interface` and is active.
+    pub(super) fn all_routed(&self, tables: &[RouteTable], interface: &InterfaceId) -> bool {
+        let active = |id: &TableId| {
+            tables
+                .iter()
+                .find(|table| table.id == *id)
+                .and_then(|table| table.route(self.record.vip.destination))
+                .is_some_and(|route| {
+                    route.state == RouteState::Active
+                        && matches!(&route.target, Target::Interface { id, .. } if id == interface)
+                })
+        };
+        self.record.route_set.iter().all(active)
+    }
+
+    /// EC2's word on the holder, for the status line.
+    pub(super) fn state_seen(&self, now: Mono) -> StateSeen {
+        let last = self.views.last_state.as_ref();
+        match &self.views.holder {
+            Some(Seen { what: Ok(HolderSeen::There { state, .. }), .. }) => {
+                StateSeen::Known(state.clone())
+            }
+            Some(Seen { what: Ok(HolderSeen::Gone), .. }) => StateSeen::NotFound,
+            Some(Seen { what: Err(why), .. }) => StateSeen::Unknown {
+                why: why.clone(),
+                last: last.map(|(state, at)| (state.clone(), now.since(*at))),
+            },
+            None => StateSeen::Unknown { why: "not read yet".to_string(), last: None },
+        }
+    }
+
+    /// Whether EC2 has told about the holder since `since`.
+    pub(super) fn holder_read_since(&self, since: Mono) -> bool {
+        self.views.holder.as_ref().is_some_and(|seen| seen.asked >= since && seen.what.is_ok())
+    }
+
+    /// Whether what `others` says of an instance is younger than `age`.
+    pub(super) fn other_since(&self, id: &InstanceId, since: Mono) -> Option<&Option<Instance>> {
+        let seen = self.views.others.get(id).filter(|seen| seen.asked >= since)?;
+        seen.what.as_ref().ok()
+    }
+
+    /// Readings are asked again this soon while something depends on them.
+    pub(super) fn poll_step(&self) -> Duration {
+        self.setup.policy.poll_interval_moving
+    }
+}

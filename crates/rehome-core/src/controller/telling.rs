@@ -1,0 +1,161 @@
+//! Status lines: at every change, and at intervals while nothing changes.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{Controller, Wakeup};
+use crate::names::InstanceId;
+use crate::probe::Hearing;
+use crate::record::Stage;
+use crate::say::{Line, StateSeen};
+use crate::time::Mono;
+
+/// What was told last, so that nothing is told twice in a row.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    status_at: Option<Mono>,
+    status: Option<(u8, String)>,
+    once: Vec<Line>,
+    pub(super) former: Option<InstanceId>,
+    deaf: Vec<usize>,
+}
+
+/// Lines that are remembered so as not to be repeated.
+const ONCE_MAX: usize = 8;
+
+impl Controller {
+    pub(super) fn next_report(&self) -> Option<Wakeup> {
+        let at = self.told.status_at? + self.setup.policy.report_interval;
+        Some(Wakeup { at, why: "report" })
+    }
+
+    /// Tells how the holder is, when that changed or when it is time.
+    pub(super) fn step_report(&mut self, now: Mono) {
+        let ping = self.ping(now);
+        let state = self.state_seen(now);
+        if matches!(&state, StateSeen::Unknown { last: None, .. }) && self.views.holder.is_none() {
+            return;
+        }
+        let kind = (kind_of(&ping), kind_of_state(&state));
+        let changed = self.told.status.as_ref() != Some(&kind);
+        let due =
+            self.told.status_at.is_none_or(|at| now.since(at) >= self.setup.policy.report_interval);
+        if !changed && !due {
+            return;
+        }
+        if changed && kind.0 == 0 {
+            self.told.once.clear();
+        }
+        self.told.status = Some(kind);
+        self.told.status_at = Some(now);
+        let holder = &self.record.holder;
+        let line = Line::Status {
+            instance: holder.instance.clone(),
+            address: holder.address,
+            az: holder.az.clone(),
+            state,
+            ping,
+        };
+        // The line that explains a decision stands before it.
+        let first_decision = self.actions.iter().position(|action| {
+            matches!(action, super::Action::Say(Line::Moving { .. } | Line::WouldMove { .. }))
+        });
+        match first_decision {
+            Some(index) => self.actions.insert(index, super::Action::Say(line)),
+            None => self.say(line),
+        }
+        self.tell_deaf(now);
+    }
+
+    fn ping(&self, now: Mono) -> Hearing {
+        match self.vip_hearing(now) {
+            Hearing::Unknown(why) => Hearing::Unknown(why),
+            hearing @ (Hearing::Answers | Hearing::Silent { .. }) => hearing,
+        }
+    }
+
+    /// An overlay source of ours that hears nothing while another one does: our own way back.
+    fn tell_deaf(&mut self, now: Mono) {
+        let deaf = self.probing.deaf_sources(&self.setup.policy, now);
+        if deaf == self.told.deaf {
+            return;
+        }
+        for index in &deaf {
+            if let Some(Some(source)) = self.setup.sources.get(*index) {
+                let text = format!(
+                    "No answers reach {source}, though {} is served: our own return path",
+                    self.record.vip
+                );
+                self.say(Line::Notice { text });
+            }
+        }
+        self.told.deaf = deaf;
+    }
+
+    /// Tells a line unless it was told since the VIP last answered.
+    pub(super) fn say_once(&mut self, line: Line) {
+        let same = |told: &Line| match (told, &line) {
+            (Line::WouldMove { reason: one, .. }, Line::WouldMove { reason: two, .. }) => {
+                one == two
+            }
+            (Line::Suspect { .. }, Line::Suspect { .. }) => true,
+            (one, two) => one == two,
+        };
+        if self.told.once.iter().any(same) {
+            return;
+        }
+        if self.told.once.len() >= ONCE_MAX {
+            self.told.once.remove(0);
+        }
+        self.told.once.push(line.clone());
+        self.say(line);
+    }
+
+    /// Where things stand, in one sentence, for the last words.
+    pub(super) fn standing(&self) -> String {
+        let (vip, holder) = (self.record.vip, &self.record.holder);
+        let (instance, az) = (&holder.instance, &holder.az);
+        let mut text = match &self.record.moving {
+            None => format!("{vip} is on {instance} in {az}"),
+            Some(moving) => {
+                let stage = match moving.stage {
+                    Stage::Preparing => "a replacement is being prepared",
+                    Stage::Cutting => "its routes are being replaced",
+                    Stage::Verifying => "its new home is being verified",
+                    Stage::RollingBack => "its routes are being pointed back",
+                };
+                let to = moving
+                    .attempt
+                    .as_ref()
+                    .and_then(|attempt| attempt.instance.as_ref())
+                    .map_or_else(|| "no instance yet".to_string(), ToString::to_string);
+                format!(
+                    "{vip} was on {instance} in {az}; {stage} ({to}); start again to go on there"
+                )
+            }
+        };
+        let left: Vec<&InstanceId> = self.leftovers().collect();
+        if !left.is_empty() {
+            let left = crate::verdict::list(left.into_iter());
+            text.push_str(&format!("; still to be ended: {left}"));
+        }
+        text
+    }
+}
+
+fn kind_of(ping: &Hearing) -> u8 {
+    match ping {
+        Hearing::Answers => 0,
+        Hearing::Silent { .. } => 1,
+        Hearing::Unknown(_) => 2,
+    }
+}
+
+fn kind_of_state(state: &StateSeen) -> String {
+    match state {
+        StateSeen::Known(state) => state.to_string(),
+        StateSeen::NotFound => "not found".to_string(),
+        StateSeen::Unknown { why, .. } => why.clone(),
+    }
+}

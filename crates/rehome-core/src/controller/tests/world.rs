@@ -1,0 +1,616 @@
+//! A small EC2 and network for the machine's tests: only what the stories need, in virtual time.
+
+use alloc::collections::{BTreeMap, BinaryHeap};
+use core::cmp::Reverse;
+use core::net::Ipv4Addr;
+
+use super::*;
+use crate::names::{Az, InterfaceId, VpcId};
+use crate::net::Vip;
+use crate::record::{FORMAT, Home};
+use crate::spec::LaunchSpec;
+use crate::world::{
+    Check, Instance, Interface, PathPart, Placement, Route, RouteState, RouteTable, Status, Target,
+};
+
+pub(super) fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub(super) fn az(name: &str) -> Az {
+    name.parse().unwrap()
+}
+
+pub(super) fn id(name: &str) -> InstanceId {
+    name.parse().unwrap()
+}
+
+fn eni(instance: &InstanceId) -> InterfaceId {
+    instance.as_str().replace("i-", "eni-").parse().unwrap()
+}
+
+/// A machine of this world.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub(super) state: InstanceState,
+    pub(super) az: Az,
+    pub(super) address: Ipv4Addr,
+    pub(super) alive: bool,
+    pub(super) has_vip: bool,
+    pub(super) check: bool,
+    pub(super) protected: bool,
+    by_user: bool,
+    token: Option<String>,
+    tags: BTreeMap<String, String>,
+    born: Mono,
+}
+
+pub(super) struct World {
+    pub(super) now: Mono,
+    controller: Option<Controller>,
+    setup: Setup,
+    record: Record,
+    machines: BTreeMap<InstanceId, Machine>,
+    pub(super) tables: BTreeMap<TableId, Option<InterfaceId>>,
+    events: BinaryHeap<Reverse<(Mono, u64)>>,
+    payloads: BTreeMap<u64, Event>,
+    next: u64,
+    pub(super) lines: Vec<String>,
+    pub(super) mutations: Vec<String>,
+    pub(super) steps: u64,
+    pub(super) stopped: bool,
+    pub(super) api_error: Option<&'static str>,
+    pub(super) refuse: BTreeMap<Az, &'static str>,
+    pub(super) dies_pending: Vec<Az>,
+    pub(super) loss_percent: u64,
+    pub(super) new_ones_have_vip: bool,
+    pub(super) path_digest: String,
+    pub(super) path_open: bool,
+    pub(super) deaf_sources: Vec<Option<Ipv4Addr>>,
+    pub(super) unsendable: Vec<Option<Ipv4Addr>>,
+    pub(super) crash_at: Option<(usize, bool)>,
+    pub(super) fail_once: Option<(&'static str, &'static str, bool)>,
+    performed: usize,
+    random: u64,
+    until: Mono,
+    fresh: bool,
+}
+
+fn spec() -> LaunchSpec {
+    LaunchSpec {
+        image: "ami-0000000a".parse().unwrap(),
+        instance_type: "t3.micro".parse().unwrap(),
+        key: None,
+        groups: alloc::vec!["sg-0000000a".parse().unwrap()],
+        profile: None,
+        ebs_optimized: false,
+        monitoring: false,
+        metadata: None,
+        cpu: None,
+        credits: None,
+        shutdown_behavior: None,
+        dedicated: false,
+        placement_group: None,
+        partition: None,
+        devices: Vec::new(),
+        ipv6_addresses: 0,
+        public_address: false,
+        tags: BTreeMap::new(),
+    }
+}
+
+fn site(zone: &str, subnet: &str, cidr: &str) -> Site {
+    Site { az: az(zone), subnet: subnet.parse().unwrap(), cidr: cidr.parse().unwrap() }
+}
+
+fn setup() -> Setup {
+    let sites = alloc::vec![
+        site("us-east-1b", "subnet-0000000b", "172.31.32.0/20"),
+        site("us-east-1c", "subnet-0000000c", "172.31.16.0/20"),
+        site("us-east-1a", "subnet-0000000a", "172.31.48.0/20"),
+    ];
+    Setup {
+        policy: Policy::default(),
+        sources: alloc::vec![None],
+        user_data: sites.iter().map(|site| (site.subnet.clone(), "sha".into())).collect(),
+        sites,
+        wishes: Wishes::default(),
+        familiar: true,
+        near_groups: Vec::new(),
+        near_subnet: None,
+    }
+}
+
+fn first_holder() -> Machine {
+    Machine {
+        state: InstanceState::Running,
+        az: az("us-east-1a"),
+        address: Ipv4Addr::new(172, 31, 48, 10),
+        alive: true,
+        has_vip: true,
+        check: false,
+        protected: false,
+        by_user: false,
+        token: None,
+        tags: BTreeMap::new(),
+        born: Mono(0),
+    }
+}
+
+fn first_record(route_set: Vec<TableId>) -> Record {
+    let holder = id("i-0000000a");
+    Record {
+        format: FORMAT,
+        vip: "10.0.0.10".parse::<Vip>().unwrap(),
+        vpc: "vpc-0000000a".parse::<VpcId>().unwrap(),
+        account: "123456789012".into(),
+        generation: 0,
+        attempts: 0,
+        holder: Home {
+            instance: holder.clone(),
+            interface: eni(&holder),
+            address: first_holder().address,
+            az: az("us-east-1a"),
+            subnet: "subnet-0000000a".parse().unwrap(),
+            groups: alloc::vec!["sg-0000000a".parse().unwrap()],
+            answered: false,
+        },
+        route_set,
+        heard_by: Vec::new(),
+        path: Vec::new(),
+        spec: spec(),
+        moving: None,
+        disposals: Vec::new(),
+        former: Vec::new(),
+        moves: Vec::new(),
+    }
+}
+
+impl World {
+    pub(super) fn new() -> World {
+        World::with(|_| {})
+    }
+
+    pub(super) fn with(change: impl FnOnce(&mut Setup)) -> World {
+        let mut setup = setup();
+        change(&mut setup);
+        let holder = id("i-0000000a");
+        let route_set: Vec<TableId> =
+            ["rtb-00000001", "rtb-00000002"].iter().map(|t| t.parse().unwrap()).collect();
+        let mut world = World {
+            now: Mono(10_000_000_000),
+            controller: None,
+            setup,
+            record: first_record(route_set.clone()),
+            machines: [(holder.clone(), first_holder())].into(),
+            tables: route_set.into_iter().map(|table| (table, Some(eni(&holder)))).collect(),
+            events: BinaryHeap::new(),
+            payloads: BTreeMap::new(),
+            next: 0,
+            lines: Vec::new(),
+            mutations: Vec::new(),
+            steps: 0,
+            stopped: false,
+            api_error: None,
+            refuse: BTreeMap::new(),
+            dies_pending: Vec::new(),
+            loss_percent: 0,
+            new_ones_have_vip: true,
+            path_digest: "open".into(),
+            path_open: true,
+            deaf_sources: Vec::new(),
+            unsendable: Vec::new(),
+            crash_at: None,
+            fail_once: None,
+            performed: 0,
+            random: 88_172_645_463_325_252,
+            until: Mono(0),
+            fresh: true,
+        };
+        world.restart();
+        world
+    }
+
+    /// A new process, with what was durable.
+    pub(super) fn restart(&mut self) {
+        self.events.clear();
+        self.payloads.clear();
+        self.stopped = false;
+        self.fresh = true;
+        let unix = Unix(1_800_000_000 + self.now.0 / 1_000_000_000);
+        let clocks = Clocks { mono: self.now, unix };
+        self.controller = Some(Controller::new(self.setup.clone(), self.record.clone(), clocks));
+    }
+
+    pub(super) fn run(&mut self, time: Duration) {
+        self.until = self.now + time;
+        while self.step_once() {}
+        self.now = self.until;
+    }
+
+    pub(super) fn run_until_line(&mut self, text: &str) {
+        self.until = self.now + secs(600);
+        while !self.has_line(text) && self.step_once() {}
+        assert!(self.has_line(text), "never said: {text}");
+    }
+
+    fn step_once(&mut self) -> bool {
+        let Some(controller) = self.controller.as_ref().filter(|_| !self.stopped) else {
+            return false;
+        };
+        let wakeup = if core::mem::take(&mut self.fresh) {
+            Some(self.now)
+        } else {
+            controller.next_wakeup().map(|wakeup| wakeup.at)
+        };
+        let event = self.events.peek().map(|Reverse((at, _))| *at);
+        let Some(next) = [wakeup, event].into_iter().flatten().min() else { return false };
+        let next = next.max(self.now);
+        if next > self.until {
+            return false;
+        }
+        self.now = next;
+        let due = event.is_some_and(|at| at <= next);
+        let event = if due { self.take_event() } else { Event::Tick };
+        self.event(event);
+        true
+    }
+
+    fn take_event(&mut self) -> Event {
+        let Reverse((_, key)) = self.events.pop().unwrap();
+        self.payloads.remove(&key).unwrap()
+    }
+
+    /// Time passes for the world and not for the process.
+    pub(super) fn sleep(&mut self, time: Duration) {
+        self.now = self.now + time;
+        let late: Vec<_> = core::mem::take(&mut self.events).into_vec();
+        for Reverse((_, key)) in late {
+            self.events.push(Reverse((self.now, key)));
+        }
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.steps += 1;
+        assert!(self.steps < 2_000_000, "the machine spins");
+        let Some(controller) = &mut self.controller else { return };
+        let actions = controller.handle(self.now, event);
+        for action in actions {
+            if matches!(action, Action::Call { .. } | Action::Persist(_)) {
+                let crash = self.crash_at.filter(|(at, _)| *at == self.performed);
+                self.performed += 1;
+                if let Some((_, performed)) = crash {
+                    if performed {
+                        self.perform(action);
+                    }
+                    self.crash_at = None;
+                    self.restart();
+                    return;
+                }
+            }
+            self.perform(action);
+        }
+    }
+
+    fn later(&mut self, ms: u64, event: Event) {
+        self.next += 1;
+        self.payloads.insert(self.next, event);
+        self.events.push(Reverse((self.now + Duration::from_millis(ms), self.next)));
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Probe { probe, source, target } => self.probe(probe, source, target),
+            Action::Call { id, call, .. } => {
+                let result = self.answer(&call);
+                self.later(200, Event::CallDone(id, Box::new(result)));
+            }
+            Action::Persist(record) => self.record = *record,
+            Action::Say(line) => self.lines.push(line.to_string()),
+            Action::Exit => self.stopped = true,
+        }
+    }
+
+    fn probe(&mut self, probe: ProbeId, source: Option<Ipv4Addr>, target: Ipv4Addr) {
+        if self.unsendable.contains(&source) {
+            self.later(0, Event::Unsent(probe, "no such address".into()));
+            return;
+        }
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let lost = self.random % 100 < self.loss_percent;
+        if !lost && self.path_open && self.hears(source, target) {
+            let at = self.now + Duration::from_millis(1);
+            self.later(1, Event::Answers(alloc::vec![(probe, at)]));
+        }
+    }
+
+    fn hears(&self, source: Option<Ipv4Addr>, target: Ipv4Addr) -> bool {
+        if self.deaf_sources.contains(&source) && target == self.record.vip.address {
+            return false;
+        }
+        let up = |machine: &Machine| {
+            machine.alive
+                && machine.state == InstanceState::Running
+                && self.now >= machine.born + secs(3)
+        };
+        if target != self.record.vip.address {
+            return self.machines.values().any(|m| m.address == target && up(m));
+        }
+        let table = "rtb-00000001".parse::<TableId>().unwrap();
+        let Some(Some(interface)) = self.tables.get(&table) else { return false };
+        self.machines.iter().any(|(id, m)| eni(id) == *interface && up(m) && m.has_vip && !m.check)
+    }
+
+    fn answer(&mut self, call: &Call) -> Result<Reply, CallError> {
+        let refused = |code: &str| CallError::Refused { code: code.into(), message: String::new() };
+        if let Some(code) = self.api_error {
+            return Err(refused(code));
+        }
+        self.grow_up();
+        if let Some((action, code, happened)) = self.fail_once
+            && action == call.action()
+        {
+            self.fail_once = None;
+            if happened {
+                let _ = self.effect(call);
+            }
+            return Err(match code {
+                "timeout" => CallError::NoAnswer("timeout".into()),
+                "not sent" if !happened => CallError::NotSent("no connection".into()),
+                "not sent" => CallError::NoAnswer("connection reset".into()),
+                code => refused(code),
+            });
+        }
+        self.effect(call)
+    }
+
+    fn effect(&mut self, call: &Call) -> Result<Reply, CallError> {
+        if call.mutates() {
+            self.mutations.push(call.action().into());
+        }
+        match call {
+            Call::Instances { ids, .. } => Ok(Reply::Instances(
+                ids.iter().filter_map(|id| Some(self.show(id, self.machines.get(id)?))).collect(),
+            )),
+            Call::Statuses { ids, .. } => Ok(Reply::Statuses(ids.iter().map(status).collect())),
+            Call::Tables { .. } => Ok(Reply::Tables(self.show_tables())),
+            Call::Path { .. } => Ok(Reply::Path(alloc::vec![PathPart {
+                name: "security group sg-0000000a".into(),
+                digest: self.path_digest.clone(),
+            }])),
+            Call::Launched { token } => Ok(Reply::Instances(
+                self.machines
+                    .iter()
+                    .filter(|(_, machine)| machine.token.as_ref() == Some(token))
+                    .map(|(id, machine)| self.show(id, machine))
+                    .collect(),
+            )),
+            Call::Launch(launch) => self.launch(launch),
+            Call::DisableSourceDestCheck { interface } => {
+                for (id, machine) in &mut self.machines {
+                    machine.check &= eni(id) != *interface;
+                }
+                Ok(Reply::Done)
+            }
+            Call::ReplaceRoute { table, interface, .. } => {
+                assert!(self.tables[table].is_some(), "replaced a route that isn't there");
+                self.tables.insert(table.clone(), Some(interface.clone()));
+                Ok(Reply::Done)
+            }
+            Call::CreateRoute { table, interface, .. } => {
+                assert!(self.tables[table].is_none(), "created a route that is there");
+                self.tables.insert(table.clone(), Some(interface.clone()));
+                Ok(Reply::Done)
+            }
+            Call::Stop { instance, .. } => self.end(instance, InstanceState::Stopped),
+            Call::Terminate { instance } => self.end(instance, InstanceState::Terminated),
+        }
+    }
+
+    fn end(&mut self, instance: &InstanceId, state: InstanceState) -> Result<Reply, CallError> {
+        let routed = self.tables.values().flatten().any(|target| *target == eni(instance));
+        assert!(!routed, "{instance} was ended while a route led to it");
+        let machine = self.machines.get_mut(instance).unwrap();
+        if machine.protected {
+            return Err(CallError::Refused {
+                code: "OperationNotPermitted".into(),
+                message: "it is protected".into(),
+            });
+        }
+        machine.state = state;
+        Ok(Reply::Done)
+    }
+
+    fn launch(&mut self, launch: &crate::call::Launch) -> Result<Reply, CallError> {
+        if let Some(code) = self.refuse.get(&launch.az) {
+            return Err(CallError::Refused { code: (*code).into(), message: String::new() });
+        }
+        let known = self.machines.iter().find(|(_, m)| m.token.as_ref() == Some(&launch.token));
+        if let Some((id, machine)) = known {
+            self.mutations.pop();
+            return Ok(Reply::Launched(Box::new(self.show(id, machine))));
+        }
+        let number = self.launches() + 1;
+        let name = id(&alloc::format!("i-{number:08x}"));
+        let third = if launch.az == az("us-east-1b") { 32 } else { 16 };
+        let machine = Machine {
+            state: InstanceState::Pending,
+            az: launch.az.clone(),
+            address: Ipv4Addr::new(172, 31, third, u8::try_from(number).unwrap()),
+            has_vip: self.new_ones_have_vip,
+            check: true,
+            token: Some(launch.token.clone()),
+            tags: launch.tags.clone(),
+            born: self.now,
+            ..first_holder()
+        };
+        let shown = self.show(&name, &machine);
+        self.machines.insert(name, machine);
+        Ok(Reply::Launched(Box::new(shown)))
+    }
+
+    fn grow_up(&mut self) {
+        for machine in self.machines.values_mut() {
+            if machine.state == InstanceState::Pending && self.now >= machine.born + secs(2) {
+                machine.state = if self.dies_pending.contains(&machine.az) {
+                    InstanceState::Terminated
+                } else {
+                    InstanceState::Running
+                };
+            }
+        }
+    }
+
+    fn show(&self, id: &InstanceId, machine: &Machine) -> Instance {
+        let gone = machine.state == InstanceState::Terminated;
+        let interface = Interface {
+            id: eni(id),
+            device_index: 0,
+            address: Some(machine.address),
+            source_dest_check: Some(machine.check),
+            groups: alloc::vec!["sg-0000000a".parse().unwrap()],
+            delete_on_termination: true,
+            ipv6_addresses: 0,
+            secondary_addresses: 0,
+            public: None,
+        };
+        Instance {
+            id: id.clone(),
+            state: machine.state.clone(),
+            state_reason: machine.by_user.then(|| "Client.UserInitiatedShutdown".into()),
+            az: Some(machine.az.clone()),
+            subnet: (!gone).then(|| "subnet-0000000b".parse().unwrap()),
+            vpc: (!gone).then(|| self.record.vpc.clone()),
+            address: (!gone).then_some(machine.address),
+            interfaces: if gone { Vec::new() } else { alloc::vec![interface] },
+            image: None,
+            instance_type: None,
+            key: None,
+            profile: None,
+            tags: machine.tags.clone(),
+            root_device_type: None,
+            root_device: None,
+            volumes: Vec::new(),
+            ebs_optimized: false,
+            monitoring: false,
+            metadata: None,
+            cpu: None,
+            placement: Placement::default(),
+            spot_request: None,
+            managed_by: None,
+        }
+    }
+
+    fn show_tables(&self) -> Vec<RouteTable> {
+        self.tables
+            .iter()
+            .map(|(table, target)| RouteTable {
+                id: table.clone(),
+                main: false,
+                subnets: Vec::new(),
+                gateways: Vec::new(),
+                routes: target.iter().map(|interface| self.show_route(interface)).collect(),
+            })
+            .collect()
+    }
+
+    fn show_route(&self, interface: &InterfaceId) -> Route {
+        let owner = self.machines.iter().find(|(id, _)| eni(id) == *interface);
+        Route {
+            destination: self.record.vip.destination,
+            target: Target::Interface {
+                id: interface.clone(),
+                instance: owner.map(|(id, _)| id.clone()),
+            },
+            state: match owner {
+                Some((_, m)) if m.state == InstanceState::Running => RouteState::Active,
+                _ => RouteState::Blackhole,
+            },
+            by_hand: true,
+        }
+    }
+
+    /// The process dies at the action that comes `at` actions from now.
+    pub(super) fn crash(&mut self, at: usize, performed: bool) {
+        self.performed = 0;
+        self.crash_at = Some((at, performed));
+    }
+
+    pub(super) fn instance(&mut self, name: &str) -> &mut Machine {
+        self.machines.get_mut(&id(name)).unwrap()
+    }
+
+    pub(super) fn kill(&mut self, name: &str) {
+        self.instance(name).alive = false;
+    }
+
+    pub(super) fn revive(&mut self, name: &str) {
+        self.instance(name).alive = true;
+    }
+
+    pub(super) fn stop_by_user(&mut self, name: &str) {
+        let machine = self.instance(name);
+        machine.state = InstanceState::Stopped;
+        machine.by_user = true;
+    }
+
+    pub(super) fn add_stranger(&mut self, name: &str) {
+        let address = Ipv4Addr::new(172, 31, 48, 99);
+        self.machines.insert(id(name), Machine { address, has_vip: false, ..first_holder() });
+    }
+
+    pub(super) fn point_all_to(&mut self, name: &str) {
+        for target in self.tables.values_mut() {
+            *target = Some(eni(&id(name)));
+        }
+    }
+
+    pub(super) fn state(&self, name: &str) -> InstanceState {
+        self.machines[&id(name)].state.clone()
+    }
+
+    pub(super) fn az_of(&self, name: &str) -> Az {
+        self.machines[&id(name)].az.clone()
+    }
+
+    pub(super) fn holder(&self) -> InstanceId {
+        self.record.holder.instance.clone()
+    }
+
+    pub(super) fn launches(&self) -> usize {
+        self.machines.values().filter(|machine| machine.token.is_some()).count()
+    }
+
+    pub(super) fn calls_of(&self, action: &str) -> usize {
+        self.mutations.iter().filter(|name| *name == action).count()
+    }
+
+    pub(super) fn has_line(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(text))
+    }
+
+    pub(super) fn assert_all_routed(&self, name: &str) {
+        for (table, target) in &self.tables {
+            assert_eq!(target.as_ref(), Some(&eni(&id(name))), "{table}: {:#?}", self.lines);
+        }
+    }
+
+    pub(super) fn assert_moved(&self, name: &str) {
+        assert_eq!(self.holder(), id(name), "{:#?}", self.lines);
+        self.assert_all_routed(name);
+        assert!(self.record.moving.is_none());
+        assert!(self.hears(None, self.record.vip.address), "the VIP isn't served");
+    }
+}
+
+fn status(id: &InstanceId) -> Status {
+    Status {
+        instance: id.clone(),
+        system: Check::Ok,
+        guest: Check::Unknown,
+        ebs: Check::Unknown,
+        events: Vec::new(),
+    }
+}

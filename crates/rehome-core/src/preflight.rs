@@ -1,0 +1,290 @@
+//! The beginning: from what AWS shows, what people asked for and what the state file remembers, to
+//! a start, or to the reasons why there can't be one.
+//!
+//! What is definitely wrong is refused here, before anything is watched, each thing once and with
+//! a hint. What can't be read is no refusal: then there is no [`Snapshot`] yet.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{InstanceId, SubnetId, TableId, VpcId};
+use crate::net::{Cidr, Vip};
+use crate::placement::{Sites, sites};
+use crate::policy::FenceMode;
+use crate::record::{FORMAT, Home, Record};
+use crate::spec::{LaunchSpec, Parts, TAG_PREFIX, Wishes};
+use crate::world::{Caller, Group, Instance, RouteTable, Subnet, Target, Zone};
+
+mod holder;
+mod routes;
+
+/// Everything that is read of AWS before watching begins. A read that failed for want of an answer
+/// leaves no snapshot at all: half a picture is no ground for a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Who we are.
+    pub caller: Caller,
+    /// The VPC of the holder.
+    pub vpc: Option<VpcId>,
+    /// Its blocks.
+    pub vpc_cidrs: Vec<Cidr>,
+    /// The named instance, the one the state file names, those that routes for the VIP point to,
+    /// and those that carry our tag for it; ones that AWS doesn't know are absent.
+    pub instances: BTreeMap<InstanceId, Instance>,
+    /// Subnets of the VPC.
+    pub subnets: Vec<Subnet>,
+    /// Zones of the region.
+    pub zones: Vec<Zone>,
+    /// Route tables of the VPC.
+    pub tables: Vec<RouteTable>,
+    /// The groups that were asked for, as far as they exist.
+    pub groups: Vec<Group>,
+    /// Whether the key pair that was asked for exists; true where none was.
+    pub key_exists: bool,
+    /// What the launch spec is built from; of the holder while it still tells.
+    pub parts: Parts,
+    /// The instance that rehome itself runs on, where it runs on one.
+    pub own_instance: Option<InstanceId>,
+}
+
+/// What people asked for on the command line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// `--instance-id`.
+    pub instance: InstanceId,
+    /// `--route-destination`.
+    pub vip: Vip,
+    /// `--security-group`, `--keypair`, `--image`, `--instance-type`.
+    pub wishes: Wishes,
+    /// `--subnet`, repeated.
+    pub subnets: Vec<SubnetId>,
+    /// `--route-table`, repeated; empty: found.
+    pub tables: Vec<TableId>,
+    /// `--accept-loss`, repeated.
+    pub accepted: Vec<Loss>,
+    /// `--fence`.
+    pub fence: FenceMode,
+}
+
+/// What a replacement would not have, and people must have agreed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Loss {
+    /// More than one interface.
+    Interfaces,
+    /// Data volumes outside the image's mapping.
+    Volumes,
+    /// An Elastic IP.
+    ElasticIp,
+    /// Data in an instance store.
+    InstanceStore,
+    /// A Dedicated Host or a cluster placement group.
+    Placement,
+    /// A persistent spot request: terminated, EC2 launches it again.
+    Spot,
+}
+
+impl Loss {
+    /// Every loss, in the order of the help text.
+    pub const ALL: [Loss; 6] = [
+        Loss::Interfaces,
+        Loss::Volumes,
+        Loss::ElasticIp,
+        Loss::InstanceStore,
+        Loss::Placement,
+        Loss::Spot,
+    ];
+
+    /// The word of the command line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Loss::Interfaces => "interfaces",
+            Loss::Volumes => "volumes",
+            Loss::ElasticIp => "elastic-ip",
+            Loss::InstanceStore => "instance-store",
+            Loss::Placement => "placement",
+            Loss::Spot => "spot",
+        }
+    }
+}
+
+/// One thing that is definitely wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What, naming the thing.
+    pub what: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+impl Refusal {
+    fn new(what: impl Into<String>, hint: impl Into<String>) -> Refusal {
+        Refusal { what: what.into(), hint: hint.into() }
+    }
+}
+
+/// A beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// What is remembered from now on.
+    pub record: Record,
+    /// Where replacements go.
+    pub sites: Sites,
+    /// Whether `record` was found rather than made.
+    pub familiar: bool,
+    /// What people are told before watching begins, a line each.
+    pub notes: Vec<String>,
+}
+
+/// Assesses a snapshot.
+///
+/// # Errors
+/// Everything that is definitely wrong, each thing once.
+pub fn assess(
+    order: &Order,
+    known: Option<Record>,
+    snapshot: &Snapshot,
+) -> Result<Start, Vec<Refusal>> {
+    let mut refusals = wrong_wishes(order, snapshot);
+    let mut notes = Vec::new();
+    let familiar = known.is_some();
+    let found = match known {
+        Some(record) => holder::resumed(order, record, snapshot, &mut notes),
+        None => holder::found(order, snapshot, &mut notes),
+    };
+    let mut record = match found {
+        Ok(record) => record,
+        Err(refusal) => {
+            refusals.push(refusal);
+            return Err(refusals);
+        }
+    };
+    refusals.extend(holder::refused(order, &record, snapshot));
+    match routes::route_set(order, &record, snapshot, &mut notes) {
+        Ok(route_set) => record.route_set = route_set,
+        Err(found) => refusals.extend(found),
+    }
+    let sites = sites(
+        &record.holder.subnet,
+        &snapshot.subnets,
+        &snapshot.zones,
+        &snapshot.tables,
+        &order.subnets,
+    );
+    if sites.order.iter().all(|site| site.az == record.holder.az) {
+        let why: Vec<String> =
+            sites.refused.iter().map(|zone| format!("{}: {}", zone.az, zone.why)).collect();
+        let why = if why.is_empty() { "the VPC has none".to_string() } else { why.join("; ") };
+        refusals.push(Refusal::new(
+            format!("no subnet in another Availability Zone can take a replacement ({why})"),
+            "create a subnet there, or name one with --subnet",
+        ));
+    }
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    notes.splice(0..0, banner(order, &record, &sites, snapshot));
+    Ok(Start { record, sites, familiar, notes })
+}
+
+/// Flags that AWS says can't work.
+fn wrong_wishes(order: &Order, snapshot: &Snapshot) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for wanted in &order.wishes.groups {
+        match snapshot.groups.iter().find(|group| group.id == *wanted) {
+            None => refusals.push(Refusal::new(
+                format!("the security group {wanted} does not exist"),
+                "list yours with `aws ec2 describe-security-groups`",
+            )),
+            Some(group) if snapshot.vpc.is_some() && group.vpc != snapshot.vpc => {
+                let vpc = group.vpc.as_ref().map_or_else(|| "no VPC".into(), ToString::to_string);
+                refusals.push(Refusal::new(
+                    format!("the security group {wanted} belongs to {vpc}, not to the holder's"),
+                    "name a security group of the holder's VPC",
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+    if let (Some(key), false) = (&order.wishes.key, snapshot.key_exists) {
+        refusals.push(Refusal::new(
+            format!("the key pair {key} does not exist"),
+            "list yours with `aws ec2 describe-key-pairs`, or leave --keypair out",
+        ));
+    }
+    if let Some(image) = &order.wishes.image {
+        let usable = snapshot.parts.image.as_ref().is_some_and(|i| i.id == *image && i.available);
+        if !usable {
+            refusals.push(Refusal::new(
+                format!("the image {image} does not exist or is not available"),
+                "leave --image out to use the holder's",
+            ));
+        }
+    }
+    for wanted in &order.subnets {
+        if !snapshot.subnets.iter().any(|subnet| subnet.id == *wanted) {
+            refusals.push(Refusal::new(
+                format!("the subnet {wanted} is not one of the holder's VPC"),
+                "list them with `aws ec2 describe-subnets`",
+            ));
+        }
+    }
+    let destination = order.vip.destination;
+    if let Some(block) = snapshot.vpc_cidrs.iter().find(|block| block.overlaps(destination)) {
+        refusals.push(Refusal::new(
+            format!("{destination} lies inside the VPC's block {block}"),
+            "an overlay address must lie outside every block of the VPC; choose another",
+        ));
+    }
+    refusals
+}
+
+/// What is told before watching begins.
+fn banner(order: &Order, record: &Record, sites: &Sites, snapshot: &Snapshot) -> Vec<String> {
+    let holder = &record.holder;
+    let mut lines = alloc::vec![
+        format!("Account {} as {}", snapshot.caller.account, snapshot.caller.arn),
+        format!(
+            "Holder of {}: {} ({}, {}) in AZ {}",
+            record.vip, holder.instance, holder.address, holder.interface, holder.az
+        ),
+        format!(
+            "Route set: {} in {}",
+            record.vip.destination,
+            crate::verdict::list(record.route_set.iter())
+        ),
+        format!(
+            "Replacements go to: {}",
+            crate::verdict::list(
+                sites.order.iter().map(|site| format!("{} ({})", site.az, site.subnet))
+            )
+        ),
+    ];
+    for zone in &sites.refused {
+        lines.push(format!("Not usable: {}: {}", zone.az, zone.why));
+    }
+    lines.push(format!("Fence: {}", order.fence.word()));
+    if let Some(instance) = snapshot.instances.get(&holder.instance) {
+        for loss in record.spec.losses(instance) {
+            lines.push(format!("A replacement {loss}"));
+        }
+    }
+    lines
+}
+
+/// Whether an instance carries our tag for this VIP.
+fn is_ours(instance: &Instance, vip: Vip) -> bool {
+    instance.tags.get(&format!("{TAG_PREFIX}vip")) == Some(&vip.address.to_string())
+}
+
+/// The interface that a route for the VIP leads to.
+fn target_of(table: &RouteTable, destination: Cidr) -> Option<&Target> {
+    table.route(destination).map(|route| &route.target)
+}
+
+#[cfg(test)]
+mod tests;
