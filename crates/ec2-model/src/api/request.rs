@@ -1,0 +1,604 @@
+//! Requests: one variant per action, fields as the Query API names them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BlockDevice, CpuOptions, Tag};
+
+/// Who calls. Decides what `GetCallerIdentity` answers and whom a refusal names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Caller {
+    /// Twelve digits.
+    pub account: String,
+    /// `arn:aws:sts::123456789012:assumed-role/role/session`, or a user's.
+    pub arn: String,
+    /// The unique id: `AROA...:session` or `AIDA...`.
+    pub user_id: String,
+}
+
+impl Caller {
+    /// A person with an IAM user.
+    #[must_use]
+    pub fn user(account: &str, name: &str) -> Caller {
+        Caller {
+            account: account.into(),
+            arn: format!("arn:aws:iam::{account}:user/{name}"),
+            user_id: format!("AIDA{:A<17}", name.to_ascii_uppercase().replace('-', "")),
+        }
+    }
+
+    /// An instance (or another session) that assumed `role`.
+    #[must_use]
+    pub fn role(account: &str, role: &str, session: &str) -> Caller {
+        let id = role.to_ascii_uppercase().replace('-', "");
+        Caller {
+            account: account.into(),
+            arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{session}"),
+            user_id: format!("AROA{id:A<17}:{session}"),
+        }
+    }
+}
+
+/// One API call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each variant is the EC2 or STS action of the same name")]
+pub enum Request {
+    DescribeInstances(Select),
+    DescribeInstanceStatus(DescribeInstanceStatus),
+    DescribeAvailabilityZones(DescribeAvailabilityZones),
+    DescribeVpcs(Select),
+    DescribeSubnets(Select),
+    DescribeRouteTables(Select),
+    DescribeNetworkInterfaces(Select),
+    DescribeVolumes(Select),
+    DescribeImages(DescribeImages),
+    DescribeKeyPairs(DescribeKeyPairs),
+    DescribeSecurityGroups(DescribeSecurityGroups),
+    DescribeNetworkAcls(Select),
+    DescribeInstanceAttribute(DescribeInstanceAttribute),
+    DescribeInstanceCreditSpecifications(Select),
+    DescribeInstanceTypeOfferings(DescribeInstanceTypeOfferings),
+    DescribeTags(Select),
+    DescribeAddresses(Select),
+    RunInstances(Box<RunInstances>),
+    StartInstances(StartInstances),
+    StopInstances(StopInstances),
+    RebootInstances(RebootInstances),
+    TerminateInstances(TerminateInstances),
+    ModifyNetworkInterfaceAttribute(ModifyNetworkInterfaceAttribute),
+    ModifyInstanceAttribute(ModifyInstanceAttribute),
+    CreateRoute(RouteSpec),
+    ReplaceRoute(RouteSpec),
+    DeleteRoute(DeleteRoute),
+    CreateTags(CreateTags),
+    DeleteTags(DeleteTags),
+    GetCallerIdentity,
+}
+
+impl Request {
+    /// The action's name on the wire.
+    #[must_use]
+    pub fn action(&self) -> &'static str {
+        match self {
+            Request::DescribeInstances(_) => "DescribeInstances",
+            Request::DescribeInstanceStatus(_) => "DescribeInstanceStatus",
+            Request::DescribeAvailabilityZones(_) => "DescribeAvailabilityZones",
+            Request::DescribeVpcs(_) => "DescribeVpcs",
+            Request::DescribeSubnets(_) => "DescribeSubnets",
+            Request::DescribeRouteTables(_) => "DescribeRouteTables",
+            Request::DescribeNetworkInterfaces(_) => "DescribeNetworkInterfaces",
+            Request::DescribeVolumes(_) => "DescribeVolumes",
+            Request::DescribeImages(_) => "DescribeImages",
+            Request::DescribeKeyPairs(_) => "DescribeKeyPairs",
+            Request::DescribeSecurityGroups(_) => "DescribeSecurityGroups",
+            Request::DescribeNetworkAcls(_) => "DescribeNetworkAcls",
+            Request::DescribeInstanceAttribute(_) => "DescribeInstanceAttribute",
+            Request::DescribeInstanceCreditSpecifications(_) => {
+                "DescribeInstanceCreditSpecifications"
+            }
+            Request::DescribeInstanceTypeOfferings(_) => "DescribeInstanceTypeOfferings",
+            Request::DescribeTags(_) => "DescribeTags",
+            Request::DescribeAddresses(_) => "DescribeAddresses",
+            Request::RunInstances(_) => "RunInstances",
+            Request::StartInstances(_) => "StartInstances",
+            Request::StopInstances(_) => "StopInstances",
+            Request::RebootInstances(_) => "RebootInstances",
+            Request::TerminateInstances(_) => "TerminateInstances",
+            Request::ModifyNetworkInterfaceAttribute(_) => "ModifyNetworkInterfaceAttribute",
+            Request::ModifyInstanceAttribute(_) => "ModifyInstanceAttribute",
+            Request::CreateRoute(_) => "CreateRoute",
+            Request::ReplaceRoute(_) => "ReplaceRoute",
+            Request::DeleteRoute(_) => "DeleteRoute",
+            Request::CreateTags(_) => "CreateTags",
+            Request::DeleteTags(_) => "DeleteTags",
+            Request::GetCallerIdentity => "GetCallerIdentity",
+        }
+    }
+
+    /// Whether the call only asks if it would be allowed.
+    #[must_use]
+    pub fn dry_run(&self) -> bool {
+        match self {
+            Request::DescribeInstances(r)
+            | Request::DescribeVpcs(r)
+            | Request::DescribeSubnets(r)
+            | Request::DescribeRouteTables(r)
+            | Request::DescribeNetworkInterfaces(r)
+            | Request::DescribeVolumes(r)
+            | Request::DescribeNetworkAcls(r)
+            | Request::DescribeInstanceCreditSpecifications(r)
+            | Request::DescribeTags(r)
+            | Request::DescribeAddresses(r) => r.dry_run,
+            Request::DescribeInstanceStatus(r) => r.select.dry_run,
+            Request::DescribeAvailabilityZones(r) => r.select.dry_run,
+            Request::DescribeImages(r) => r.select.dry_run,
+            Request::DescribeKeyPairs(r) => r.select.dry_run,
+            Request::DescribeSecurityGroups(r) => r.select.dry_run,
+            Request::DescribeInstanceAttribute(r) => r.dry_run,
+            Request::DescribeInstanceTypeOfferings(r) => r.select.dry_run,
+            Request::RunInstances(r) => r.dry_run,
+            Request::StartInstances(r) => r.dry_run,
+            Request::StopInstances(r) => r.dry_run,
+            Request::RebootInstances(r) => r.dry_run,
+            Request::TerminateInstances(r) => r.dry_run,
+            Request::ModifyNetworkInterfaceAttribute(r) => r.dry_run,
+            Request::ModifyInstanceAttribute(r) => r.dry_run,
+            Request::CreateRoute(r) | Request::ReplaceRoute(r) => r.dry_run,
+            Request::DeleteRoute(r) => r.dry_run,
+            Request::CreateTags(r) => r.dry_run,
+            Request::DeleteTags(r) => r.dry_run,
+            Request::GetCallerIdentity => false,
+        }
+    }
+}
+
+/// `Filter.N.Name` and `Filter.N.Value.M`. Values may hold the wildcards `*` and `?`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Filter {
+    /// For example `instance-state-name` or `tag:Name`.
+    pub name: String,
+    /// Any of these is enough.
+    pub values: Vec<String>,
+}
+
+/// What every Describe takes: ids, filters, paging.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Select {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// The action's own id list: `InstanceId.N`, `SubnetId.N`, `RouteTableId.N`, ...
+    pub ids: Vec<String>,
+    /// `Filter.N`; all must match.
+    pub filters: Vec<Filter>,
+    /// `MaxResults`.
+    pub max_results: Option<i64>,
+    /// `NextToken`.
+    pub next_token: Option<String>,
+}
+
+/// Parameters of `DescribeInstanceStatus`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribeInstanceStatus {
+    /// `InstanceId.N`, filters, paging.
+    pub select: Select,
+    /// `IncludeAllInstances`: also those that aren't running.
+    pub include_all_instances: bool,
+}
+
+/// Parameters of `DescribeAvailabilityZones`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribeAvailabilityZones {
+    /// `ZoneId.N` as ids, filters; this action doesn't page.
+    pub select: Select,
+    /// `ZoneName.N`.
+    pub zone_names: Vec<String>,
+    /// `AllAvailabilityZones`: also those not opted into.
+    pub all_availability_zones: bool,
+}
+
+/// Parameters of `DescribeImages`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribeImages {
+    /// `ImageId.N`, filters, paging.
+    pub select: Select,
+    /// `Owner.N`: `self`, `amazon`, or account ids.
+    pub owners: Vec<String>,
+}
+
+/// Parameters of `DescribeKeyPairs`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribeKeyPairs {
+    /// `KeyPairId.N` as ids, filters; this action doesn't page.
+    pub select: Select,
+    /// `KeyName.N`.
+    pub key_names: Vec<String>,
+}
+
+/// Parameters of `DescribeSecurityGroups`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribeSecurityGroups {
+    /// `GroupId.N`, filters, paging.
+    pub select: Select,
+    /// `GroupName.N`: groups of the default VPC only.
+    pub group_names: Vec<String>,
+}
+
+/// Parameters of `DescribeInstanceAttribute`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribeInstanceAttribute {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `InstanceId`.
+    pub instance_id: String,
+    /// `Attribute`: `userData`, `disableApiTermination`, ...
+    pub attribute: String,
+}
+
+/// Parameters of `DescribeInstanceTypeOfferings`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DescribeInstanceTypeOfferings {
+    /// Filters `instance-type` and `location`, paging; no ids.
+    pub select: Select,
+    /// `LocationType`: `region` (default), `availability-zone`, `availability-zone-id`.
+    pub location_type: Option<String>,
+}
+
+/// Parameters of `RunInstances`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunInstances {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `ImageId`; empty when left out.
+    pub image_id: String,
+    /// `InstanceType`; EC2's default is `m1.small`.
+    pub instance_type: Option<String>,
+    /// `MinCount`; required.
+    pub min_count: Option<i64>,
+    /// `MaxCount`; required.
+    pub max_count: Option<i64>,
+    /// `KeyName`.
+    pub key_name: Option<String>,
+    /// `SubnetId`; without it (and without interfaces) the default VPC's subnet.
+    pub subnet_id: Option<String>,
+    /// `PrivateIpAddress`.
+    pub private_ip_address: Option<String>,
+    /// `Ipv6AddressCount`.
+    pub ipv6_address_count: Option<i64>,
+    /// `SecurityGroupId.N`.
+    pub security_group_ids: Vec<String>,
+    /// `SecurityGroup.N` (names); default VPC only.
+    pub security_groups: Vec<String>,
+    /// `NetworkInterface.N`; excludes `SubnetId` and groups at the top level.
+    pub network_interfaces: Vec<NetworkInterfaceSpec>,
+    /// `UserData` as it came: base64 text.
+    pub user_data: Option<String>,
+    /// `ClientToken`.
+    pub client_token: Option<String>,
+    /// `TagSpecification.N`.
+    pub tag_specifications: Vec<TagSpecification>,
+    /// `IamInstanceProfile`.
+    pub iam_instance_profile: Option<ProfileSpec>,
+    /// `EbsOptimized`.
+    pub ebs_optimized: Option<bool>,
+    /// `Monitoring.Enabled`.
+    pub monitoring: Option<bool>,
+    /// `MetadataOptions`.
+    pub metadata_options: Option<MetadataOptionsSpec>,
+    /// `CpuOptions`.
+    pub cpu_options: Option<CpuOptions>,
+    /// `CreditSpecification.CpuCredits`: `standard` or `unlimited`.
+    pub cpu_credits: Option<String>,
+    /// `InstanceInitiatedShutdownBehavior`: `stop` or `terminate`.
+    pub instance_initiated_shutdown_behavior: Option<String>,
+    /// `DisableApiTermination`.
+    pub disable_api_termination: Option<bool>,
+    /// `DisableApiStop`.
+    pub disable_api_stop: Option<bool>,
+    /// `Placement`.
+    pub placement: Option<PlacementSpec>,
+    /// `BlockDeviceMapping.N`: overrides of the image's.
+    pub block_device_mappings: Vec<BlockDevice>,
+    /// `InstanceMarketOptions.MarketType`: `spot`.
+    pub market_type: Option<String>,
+    /// `MaintenanceOptions.AutoRecovery`: `default` or `disabled`.
+    pub auto_recovery: Option<String>,
+    /// `PrivateDnsNameOptions.HostnameType`: `ip-name` or `resource-name`.
+    pub hostname_type: Option<String>,
+    /// `PrivateDnsNameOptions.EnableResourceNameDnsARecord`.
+    pub resource_name_dns_a_record: Option<bool>,
+    /// `PrivateDnsNameOptions.EnableResourceNameDnsAAAARecord`.
+    pub resource_name_dns_aaaa_record: Option<bool>,
+}
+
+/// One `NetworkInterface.N` of `RunInstances`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkInterfaceSpec {
+    /// `DeviceIndex`; required.
+    pub device_index: Option<i64>,
+    /// `NetworkCardIndex`.
+    pub network_card_index: Option<i64>,
+    /// `NetworkInterfaceId`: attach an existing one.
+    pub network_interface_id: Option<String>,
+    /// `SubnetId`.
+    pub subnet_id: Option<String>,
+    /// `Description`.
+    pub description: Option<String>,
+    /// `PrivateIpAddress`.
+    pub private_ip_address: Option<String>,
+    /// `SecurityGroupId.N`.
+    pub groups: Vec<String>,
+    /// `AssociatePublicIpAddress`.
+    pub associate_public_ip_address: Option<bool>,
+    /// `DeleteOnTermination`; true for new interfaces unless given.
+    pub delete_on_termination: Option<bool>,
+    /// `Ipv6AddressCount`.
+    pub ipv6_address_count: Option<i64>,
+    /// `InterfaceType`: `interface` or `efa`.
+    pub interface_type: Option<String>,
+}
+
+/// `TagSpecification.N`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagSpecification {
+    /// `ResourceType`: `instance`, `volume`, `network-interface`, ...
+    pub resource_type: String,
+    /// `Tag.N`.
+    pub tags: Vec<Tag>,
+}
+
+/// `IamInstanceProfile`: by ARN or by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileSpec {
+    /// `Arn`.
+    pub arn: Option<String>,
+    /// `Name`.
+    pub name: Option<String>,
+}
+
+/// `MetadataOptions` of `RunInstances`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetadataOptionsSpec {
+    /// `HttpTokens`: `optional` or `required`.
+    pub http_tokens: Option<String>,
+    /// `HttpPutResponseHopLimit`.
+    pub http_put_response_hop_limit: Option<i64>,
+    /// `HttpEndpoint`: `enabled` or `disabled`.
+    pub http_endpoint: Option<String>,
+    /// `HttpProtocolIpv6`.
+    pub http_protocol_ipv6: Option<String>,
+    /// `InstanceMetadataTags`.
+    pub instance_metadata_tags: Option<String>,
+}
+
+/// `Placement` of `RunInstances`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacementSpec {
+    /// `AvailabilityZone`.
+    pub availability_zone: Option<String>,
+    /// `Tenancy`: `default`, `dedicated`, `host`.
+    pub tenancy: Option<String>,
+    /// `GroupName`.
+    pub group_name: Option<String>,
+    /// `PartitionNumber`.
+    pub partition_number: Option<i64>,
+    /// `HostId`.
+    pub host_id: Option<String>,
+    /// `Affinity`.
+    pub affinity: Option<String>,
+}
+
+/// Parameters of `StartInstances`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartInstances {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `InstanceId.N`.
+    pub instance_ids: Vec<String>,
+}
+
+/// Parameters of `StopInstances`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopInstances {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `InstanceId.N`.
+    pub instance_ids: Vec<String>,
+    /// `Force`: no time for the file system.
+    pub force: bool,
+    /// `SkipOsShutdown`: the guest isn't asked at all.
+    pub skip_os_shutdown: bool,
+    /// `Hibernate`.
+    pub hibernate: bool,
+}
+
+/// Parameters of `RebootInstances`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebootInstances {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `InstanceId.N`.
+    pub instance_ids: Vec<String>,
+}
+
+/// Parameters of `TerminateInstances`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminateInstances {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `InstanceId.N`.
+    pub instance_ids: Vec<String>,
+    /// `Force`: for instances whose shutdown hangs.
+    pub force: bool,
+    /// `SkipOsShutdown`: the guest isn't asked at all.
+    pub skip_os_shutdown: bool,
+}
+
+/// Parameters of `ModifyNetworkInterfaceAttribute`; one attribute a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModifyNetworkInterfaceAttribute {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `NetworkInterfaceId`.
+    pub network_interface_id: String,
+    /// `SourceDestCheck.Value`.
+    pub source_dest_check: Option<bool>,
+    /// `SecurityGroupId.N`: replaces all groups; empty means not asked for.
+    pub groups: Vec<String>,
+    /// `Description.Value`.
+    pub description: Option<String>,
+    /// `Attachment.AttachmentId` and `Attachment.DeleteOnTermination`.
+    pub attachment: Option<AttachmentChange>,
+}
+
+/// `Attachment` of `ModifyNetworkInterfaceAttribute`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachmentChange {
+    /// `AttachmentId`.
+    pub attachment_id: String,
+    /// `DeleteOnTermination`.
+    pub delete_on_termination: bool,
+}
+
+/// Parameters of `ModifyInstanceAttribute`; one attribute a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModifyInstanceAttribute {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `InstanceId`.
+    pub instance_id: String,
+    /// The attributes to set; EC2 takes one a call.
+    pub changes: Vec<AttributeChange>,
+}
+
+/// One attribute of an instance and its new value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AttributeChange {
+    /// `SourceDestCheck.Value`.
+    SourceDestCheck(bool),
+    /// `DisableApiTermination.Value`.
+    DisableApiTermination(bool),
+    /// `DisableApiStop.Value`.
+    DisableApiStop(bool),
+    /// `EbsOptimized.Value`; stopped instances only.
+    EbsOptimized(bool),
+    /// `EnaSupport.Value`; stopped instances only.
+    EnaSupport(bool),
+    /// `GroupId.N`.
+    Groups(Vec<String>),
+    /// `InstanceInitiatedShutdownBehavior.Value`.
+    InstanceInitiatedShutdownBehavior(String),
+    /// `InstanceType.Value`; stopped instances only.
+    InstanceType(String),
+    /// `UserData.Value`, base64 text; stopped instances only.
+    UserData(String),
+}
+
+/// Parameters of `CreateRoute` and `ReplaceRoute`: a destination and exactly one target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteSpec {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `RouteTableId`.
+    pub route_table_id: String,
+    /// `DestinationCidrBlock`.
+    pub destination_cidr_block: Option<String>,
+    /// `DestinationIpv6CidrBlock`.
+    pub destination_ipv6_cidr_block: Option<String>,
+    /// `DestinationPrefixListId`.
+    pub destination_prefix_list_id: Option<String>,
+    /// `GatewayId`: an internet or virtual private gateway.
+    pub gateway_id: Option<String>,
+    /// `InstanceId`.
+    pub instance_id: Option<String>,
+    /// `NetworkInterfaceId`.
+    pub network_interface_id: Option<String>,
+    /// `NatGatewayId`.
+    pub nat_gateway_id: Option<String>,
+    /// `TransitGatewayId`.
+    pub transit_gateway_id: Option<String>,
+    /// `VpcPeeringConnectionId`.
+    pub vpc_peering_connection_id: Option<String>,
+    /// `LocalTarget`, of `ReplaceRoute` only: back to the default `local` target.
+    pub local_target: bool,
+}
+
+/// Parameters of `DeleteRoute`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteRoute {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `RouteTableId`.
+    pub route_table_id: String,
+    /// `DestinationCidrBlock`.
+    pub destination_cidr_block: Option<String>,
+    /// `DestinationIpv6CidrBlock`.
+    pub destination_ipv6_cidr_block: Option<String>,
+    /// `DestinationPrefixListId`.
+    pub destination_prefix_list_id: Option<String>,
+}
+
+/// Parameters of `CreateTags`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreateTags {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `ResourceId.N`.
+    pub resources: Vec<String>,
+    /// `Tag.N`.
+    pub tags: Vec<Tag>,
+}
+
+/// Parameters of `DeleteTags`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteTags {
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `ResourceId.N`.
+    pub resources: Vec<String>,
+    /// `Tag.N`; empty takes every tag that isn't `aws:`.
+    pub tags: Vec<TagKey>,
+}
+
+/// A tag to delete.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagKey {
+    /// `Key`.
+    pub key: String,
+    /// `Value`; with it only a tag of exactly this value goes.
+    pub value: Option<String>,
+}
+
+impl Request {
+    /// Whether the action changes anything.
+    #[must_use]
+    pub fn mutates(&self) -> bool {
+        let action = self.action();
+        !(action.starts_with("Describe") || action.starts_with("Get"))
+    }
+
+    /// The instances that the call names by id.
+    pub(crate) fn instance_ids(&self) -> &[String] {
+        if let Request::DescribeInstances(r) | Request::DescribeInstanceCreditSpecifications(r) =
+            self
+        {
+            &r.ids
+        } else if let Request::DescribeInstanceStatus(r) = self {
+            &r.select.ids
+        } else if let Request::DescribeInstanceAttribute(r) = self {
+            core::slice::from_ref(&r.instance_id)
+        } else if let Request::StartInstances(r) = self {
+            &r.instance_ids
+        } else if let Request::StopInstances(r) = self {
+            &r.instance_ids
+        } else if let Request::RebootInstances(r) = self {
+            &r.instance_ids
+        } else if let Request::TerminateInstances(r) = self {
+            &r.instance_ids
+        } else if let Request::ModifyInstanceAttribute(r) = self {
+            core::slice::from_ref(&r.instance_id)
+        } else if let Request::CreateRoute(r) | Request::ReplaceRoute(r) = self {
+            r.instance_id.as_slice()
+        } else {
+            &[]
+        }
+    }
+}
