@@ -1,0 +1,206 @@
+//! The connection to AWS: region, credentials, endpoint, deadlines. One for each process.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use aws_config::{AppName, BehaviorVersion};
+use aws_sdk_ec2::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
+use aws_sdk_ec2::error::{BoxError, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::operation::RequestId;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use rehome_core::fault::CallError;
+use rehome_core::time::Short;
+
+use super::error::{SentMark, translated, watched};
+use super::http;
+use crate::clock;
+
+/// A connection within a region takes milliseconds; two seconds are two lost SYNs.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// EC2 answers within a second, and a `RunInstances` within three. What takes longer is unknown,
+/// and while a call is open the loop can't repeat it.
+const CALL_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Pages of one listing: 100,000 tables. More is an endpoint that never ends.
+const PAGES_MAX: usize = 1_000;
+
+/// What can be said about the connection beside the standard chain.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ConnectOptions {
+    /// The region, where it isn't left to the environment, the profile or the metadata service.
+    pub(crate) region: Option<String>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    /// Nothing says which region is meant.
+    #[error("there is no AWS region: neither the environment, nor a profile, nor EC2 tells one")]
+    NoRegion,
+}
+
+impl ConnectError {
+    /// The next step.
+    #[must_use]
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            ConnectError::NoRegion => "export AWS_DEFAULT_REGION=us-east-1 (or AWS_REGION)",
+        }
+    }
+}
+
+/// A connection to EC2 and STS in one region. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Aws {
+    pub(super) ec2: aws_sdk_ec2::Client,
+    pub(super) sts: aws_sdk_sts::Client,
+    region: String,
+    endpoint: Arc<OnceLock<String>>,
+}
+
+impl Aws {
+    /// Finds region and credentials by the SDK's standard chain. Sends nothing to EC2 yet.
+    ///
+    /// # Errors
+    /// Where no region is named anywhere.
+    pub(crate) async fn connect(options: ConnectOptions) -> Result<Aws, ConnectError> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http::client())
+            .app_name(app_name());
+        if let Some(region) = options.region {
+            loader = loader.region(aws_config::Region::new(region));
+        }
+        let shared = loader.load().await;
+        let region = shared.region().ok_or(ConnectError::NoRegion)?.to_string();
+        Ok(Aws::with(&shared, region))
+    }
+
+    pub(super) fn with(shared: &aws_config::SdkConfig, region: String) -> Aws {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(CALL_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT)
+            .build();
+        let endpoint = Arc::new(OnceLock::new());
+        // Set on the clients, not on `shared`: the credential providers keep their own retries.
+        // Answers are short, and the call's own deadline ends a stalled one.
+        let ec2 = aws_sdk_ec2::config::Builder::from(shared)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.clone())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .interceptor(SentMark)
+            .interceptor(EndpointNote(Arc::clone(&endpoint)))
+            .build();
+        let sts = aws_sdk_sts::config::Builder::from(shared)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .interceptor(SentMark)
+            .build();
+        Aws {
+            ec2: aws_sdk_ec2::Client::from_conf(ec2),
+            sts: aws_sdk_sts::Client::from_conf(sts),
+            region,
+            endpoint,
+        }
+    }
+
+    /// The region.
+    #[must_use]
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Where EC2 is, like `https://ec2.us-east-1.amazonaws.com`; unknown before the first call.
+    #[must_use]
+    pub(crate) fn endpoint(&self) -> Option<&str> {
+        self.endpoint.get().map(String::as_str)
+    }
+}
+
+/// One request: sent once, timed, logged without what is in it. On the heap, because the SDK's
+/// futures are tens of kilobytes, and whoever awaits a dozen of them would carry them all.
+pub(super) fn send<'a, O, E>(
+    action: &'static str,
+    request: impl Future<Output = Result<O, SdkError<E>>> + Send + 'a,
+) -> Pin<Box<dyn Future<Output = Result<O, CallError>> + Send + 'a>>
+where
+    O: RequestId,
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    Box::pin(async move {
+        let began = clock::mono();
+        let (result, sent) = watched(request).await;
+        let latency = Short(clock::mono().since(began));
+        match result {
+            Ok(output) => {
+                let request_id = output.request_id().unwrap_or("-");
+                tracing::debug!(action, %latency, request_id, "answered");
+                Ok(output)
+            }
+            Err(error) => {
+                let request_id = error.request_id().unwrap_or("-").to_owned();
+                let error = translated(&error, sent);
+                tracing::debug!(action, %latency, request_id, error = error.brief(), "failed");
+                Err(error)
+            }
+        }
+    })
+}
+
+/// All pages of a listing, or an error: a part would look as if the rest didn't exist.
+pub(super) async fn all_pages<O, E, T, F>(
+    action: &'static str,
+    page: impl Fn(Option<String>) -> F,
+    split: impl Fn(O) -> (Vec<T>, Option<String>),
+) -> Result<Vec<T>, CallError>
+where
+    O: RequestId,
+    E: ProvideErrorMetadata + Error + 'static,
+    F: Future<Output = Result<O, SdkError<E>>> + Send,
+{
+    let (mut all, mut token) = (Vec::new(), None);
+    for _ in 0..PAGES_MAX {
+        let (items, next) = split(send(action, page(token.clone())).await?);
+        all.extend(items);
+        match next.filter(|next| !next.is_empty()) {
+            None => return Ok(all),
+            Some(next) if token.as_ref() == Some(&next) => {
+                return Err(CallError::NoAnswer("the same page again and again".to_owned()));
+            }
+            Some(next) => token = Some(next),
+        }
+    }
+    Err(CallError::NoAnswer(format!("more than {PAGES_MAX} pages")))
+}
+
+/// What CloudTrail shows of us: `app/rehome-<version>`; the SDK takes no second slash.
+fn app_name() -> AppName {
+    AppName::new(concat!("rehome-", env!("CARGO_PKG_VERSION")))
+        .expect("a crate's name and version are plain characters")
+}
+
+/// Notes where requests go: the SDK tells only in the request itself.
+#[derive(Debug)]
+struct EndpointNote(Arc<OnceLock<String>>);
+
+impl Intercept for EndpointNote {
+    fn name(&self) -> &'static str {
+        "EndpointNote"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.get_or_init(|| context.request().uri().trim_end_matches('/').to_owned());
+        Ok(())
+    }
+}

@@ -1,0 +1,21 @@
+//! EC2 and STS: the only place where the AWS SDK's names appear, so that it stays replaceable.
+//!
+//! A [`Call`](rehome_core::call::Call) of the core goes out once, within a deadline, and comes back
+//! as a [`Reply`](rehome_core::call::Reply) or a [`CallError`](rehome_core::fault::CallError).
+//! Nothing is decided here, and nothing is retried.
+//!
+//! Reading order: the connection ([`client`]), its HTTP ([`http`]), what is sent in the core's name
+//! ([`calls`], [`write`]), what is read at the start ([`read`]), the translations ([`convert`],
+//! [`path`], [`error`]), and the metadata service ([`imds`]).
+
+mod calls;
+pub(crate) mod client;
+mod convert;
+mod error;
+mod http;
+pub(crate) mod imds;
+mod path;
+mod read;
+#[cfg(test)]
+mod stub;
+mod write;

@@ -1,0 +1,48 @@
+//! rehome keeps a secondary (overlay) IP address alive on EC2.
+//!
+//! The one binary: thin shells around `rehome-core`, each translating one outside thing to the
+//! core's words. Reading order: the command line ([`cli`]), watching ([`run`], with what it reads
+//! first in [`survey`] and what it prints in [`output`]), AWS ([`aws`]), probes ([`icmp`]), the
+//! state file ([`store`]), user data ([`template`]), and the smaller outlets.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod aws;
+mod cli;
+mod clock;
+mod duration;
+mod fail;
+mod hook;
+mod icmp;
+mod lab;
+mod notify;
+mod output;
+mod pause;
+mod run;
+mod store;
+mod survey;
+mod template;
+mod unit;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    // Inside a lab's instance this binary is also `sudo`, `systemctl` and the instance's init;
+    // those run before any thread exists.
+    if let Some(code) = lab::guest_entry() {
+        return code;
+    }
+    let result = match Cli::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::InstallUnit(args) => run::unit::install_unit(&args),
+        Command::Pause(args) => pause::pause(&args),
+        Command::Resume(args) => pause::resume(&args),
+        Command::Lab(args) => lab::run(*args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => failure.print(),
+    }
+}

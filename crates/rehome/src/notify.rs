@@ -1,0 +1,131 @@
+//! What systemd is told, by the `sd_notify` protocol: a datagram of `NAME=value` lines to the
+//! socket named by `$NOTIFY_SOCKET`.
+//!
+//! Owned by the decision loop: it alone says `WATCHDOG=1`, so a loop that hangs is restarted.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+/// A service manager that listens.
+#[derive(Debug)]
+pub(crate) struct Notify {
+    socket: UnixDatagram,
+    manager: SocketAddr,
+}
+
+impl Notify {
+    /// The service manager that started this process, if one wants to hear from it.
+    #[must_use]
+    pub(crate) fn from_env() -> Option<Notify> {
+        let name = std::env::var_os("NOTIFY_SOCKET")?;
+        match Notify::to(&name) {
+            Ok(notify) => Some(notify),
+            Err(error) => {
+                tracing::warn!(%error, "NOTIFY_SOCKET can't be used; systemd hears nothing");
+                None
+            }
+        }
+    }
+
+    /// The service manager behind `name`: a path, or an abstract name after an `@`.
+    ///
+    /// # Errors
+    /// Where the name is too long or no socket can be made.
+    pub(crate) fn to(name: &OsStr) -> io::Result<Notify> {
+        let manager = match name.as_bytes().split_first() {
+            Some((b'@', rest)) => SocketAddr::from_abstract_name(rest)?,
+            Some(_) | None => SocketAddr::from_pathname(name)?,
+        };
+        let socket = UnixDatagram::unbound()?;
+        // A manager that doesn't read must never hold up the loop.
+        socket.set_nonblocking(true)?;
+        Ok(Notify { socket, manager })
+    }
+
+    /// Watching has begun.
+    pub(crate) fn ready(&self) {
+        self.say("READY=1");
+    }
+
+    /// The loop is alive.
+    pub(crate) fn watchdog(&self) {
+        self.say("WATCHDOG=1");
+    }
+
+    /// The end has begun.
+    pub(crate) fn stopping(&self) {
+        self.say("STOPPING=1");
+    }
+
+    /// One line for `systemctl status`.
+    pub(crate) fn status(&self, line: &str) {
+        self.say(&format!("STATUS={}", line.replace(['\n', '\r'], " ")));
+    }
+
+    fn say(&self, text: &str) {
+        if let Err(error) = self.socket.send_to_addr(text.as_bytes(), &self.manager) {
+            tracing::debug!(%error, "systemd wasn't told `{text}`");
+        }
+    }
+}
+
+/// How often [`Notify::watchdog`] is due: half of `WatchdogSec` (sd_watchdog_enabled(3) advises
+/// that), or never.
+#[must_use]
+pub(crate) fn watchdog_interval() -> Option<Duration> {
+    let variable = |name| std::env::var(name).ok();
+    interval(variable("WATCHDOG_USEC"), variable("WATCHDOG_PID"), std::process::id())
+}
+
+fn interval(usec: Option<String>, pid: Option<String>, own: u32) -> Option<Duration> {
+    let ours = pid.is_none_or(|pid| pid.parse() == Ok(own));
+    let usec: u64 = usec?.parse().ok()?;
+    (ours && usec > 0).then(|| Duration::from_micros(usec / 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(socket: &UnixDatagram) -> String {
+        let mut buffer = [0; 256];
+        let length = socket.recv(&mut buffer).unwrap();
+        String::from_utf8(buffer[..length].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn an_abstract_socket_hears_every_word_and_a_status_is_one_line() {
+        let name = format!("rehome-notify-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let manager = UnixDatagram::bind_addr(&address).unwrap();
+        let notify = Notify::to(OsStr::new(&format!("@{name}"))).unwrap();
+        notify.ready();
+        notify.watchdog();
+        notify.status("one\ntwo");
+        notify.stopping();
+        let all: Vec<_> = (0..4).map(|_| heard(&manager)).collect();
+        assert_eq!(all, ["READY=1", "WATCHDOG=1", "STATUS=one two", "STOPPING=1"]);
+    }
+
+    #[test]
+    fn a_manager_that_went_away_is_no_reason_to_fail() {
+        let notify = Notify::to(OsStr::new("/nonexistent/notify")).unwrap();
+        notify.ready();
+    }
+
+    #[test]
+    fn the_watchdog_is_fed_twice_in_its_time_and_only_by_the_process_it_watches() {
+        let text = |text: &str| Some(text.to_owned());
+        let five = Some(Duration::from_secs(5));
+        assert_eq!(interval(text("10000000"), None, 7), five);
+        assert_eq!(interval(text("10000000"), text("7"), 7), five);
+        assert_eq!(interval(text("10000000"), text("8"), 7), None);
+        assert_eq!(interval(text("0"), None, 7), None);
+        assert_eq!(interval(text("soon"), None, 7), None);
+        assert_eq!(interval(None, None, 7), None);
+    }
+}

@@ -1,0 +1,46 @@
+//! `rehome run`: the loop that feeds the core with what happens and does what it says.
+//!
+//! Start: what can be checked without AWS ([`prepare`]), then the survey, again and again until
+//! AWS answers ([`begin`]), then the loop ([`watch`]). The loop decides nothing.
+
+use std::process::ExitCode;
+
+use tokio::runtime::Builder;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::RunArgs;
+use crate::fail::Failure;
+
+mod begin;
+mod prepare;
+mod sources;
+pub(crate) mod unit;
+mod watch;
+
+/// Watches until a signal ends it.
+pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
+    log_to_stderr(args.debug);
+    let prepared = prepare::prepare(args)?;
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Failure::new(crate::fail::FAILED, crate::fail::Problem::of(&error, None))
+    })?;
+    runtime.block_on(async {
+        match begin::begin(args, prepared).await? {
+            begin::Begun::Ready(watch) => watch.run().await,
+            begin::Begun::Ended => Ok(ExitCode::SUCCESS),
+        }
+    })
+}
+
+/// Logs go to stderr. The SDK's own logs stay out of it: at their finest they hold signed headers.
+fn log_to_stderr(debug: bool) {
+    let level = if debug { "warn,rehome=debug" } else { "warn,aws_config=error" };
+    let ours = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(false)
+        .finish();
+    // A second call in one process (tests) keeps the first.
+    let _ = tracing::subscriber::set_global_default(ours);
+}

@@ -1,0 +1,263 @@
+//! From the flags to a controller: the survey until AWS answers, the core's assessment, user data
+//! for every subnet, and what is printed before watching.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rehome_core::controller::{Controller, Setup};
+use rehome_core::digest::sha256_hex;
+use rehome_core::fault::CallError;
+use rehome_core::names::SubnetId;
+use rehome_core::placement::Site;
+use rehome_core::preflight::{Order, Snapshot, Start, assess};
+use rehome_core::probe::Hearing;
+use rehome_core::record::Record;
+use rehome_core::say::{Line, StateSeen};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, timeout};
+
+use super::prepare::{Prepared, vars};
+use super::sources::sources;
+use super::watch::Watch;
+use crate::aws::client::{Aws, ConnectOptions};
+use crate::cli::RunArgs;
+use crate::clock;
+use crate::fail::{FAILED, Failure, Problem, WRONG};
+use crate::hook::Hook;
+use crate::icmp::prober::{Prober, ProberError};
+use crate::notify::Notify;
+use crate::output::Output;
+use crate::survey::survey;
+
+/// Between two surveys while AWS doesn't answer: within 10 % of the refill of the busiest action.
+const SURVEY_EVERY: Duration = Duration::from_secs(5);
+
+/// How a beginning ended.
+pub(crate) enum Begun {
+    /// Watching can begin.
+    Ready(Box<Watch>),
+    /// A signal came first.
+    Ended,
+}
+
+/// The signals that end rehome.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Signals, Failure> {
+        let failed = |error| Failure::new(FAILED, Problem::of(&error, None));
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    /// Waits for either.
+    pub(crate) async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, Failure> {
+    let mut signals = Signals::new()?;
+    let output = Output::new(args.operation.log_format);
+    let mut prober = Prober::open().map_err(|error| match &error {
+        ProberError::Denied => Failure::wrong(Problem::of(&error, error.hint().map(str::to_owned))),
+        ProberError::Io(_) => Failure::new(FAILED, Problem::of(&error, None)),
+    })?;
+    let aws = Aws::connect(ConnectOptions::default())
+        .await
+        .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint().to_owned()))))?;
+    let order = args.order();
+    let notify = Notify::from_env();
+    let mut known = prepared.known.clone();
+    let (snapshot, start) = loop {
+        let asked = tokio::select! {
+            biased;
+            () = signals.any() => return Ok(ended(&output, args)),
+            result = survey(&aws, &order, known.as_ref()) => result,
+        };
+        match asked {
+            Ok(snapshot) => {
+                let start = assessed(&order, known.take(), &snapshot)?;
+                break (snapshot, start);
+            }
+            Err(error) if error.is_definite() => return Err(denied(&error)),
+            Err(error) => {
+                let ping = ping_once(&mut prober, args).await;
+                output.say(&unknown_status(args, known.as_ref(), &error, ping));
+                if let Some(notify) = &notify {
+                    notify.status("EC2 can't be read yet");
+                }
+                let next = tokio::time::sleep(SURVEY_EVERY);
+                tokio::select! {
+                    () = signals.any() => return Ok(ended(&output, args)),
+                    () = next => {}
+                }
+            }
+        }
+    };
+    let user_data = render_all(args, &prepared, &start.sites.order)?;
+    tell(&aws, &start);
+    let setup = setup(args, &start, &snapshot, &user_data);
+    let hook = match &args.operation.notify_exec {
+        Some(path) => Some(
+            Hook::start(path)
+                .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint()))))?,
+        ),
+        None => None,
+    };
+    let controller = Controller::new(setup, start.record, clock::both());
+    Ok(Begun::Ready(Box::new(Watch {
+        controller,
+        aws,
+        prober,
+        store: prepared.store,
+        directory: prepared.directory,
+        output,
+        hook,
+        notify,
+        signals,
+        user_data,
+        vip: order.vip,
+    })))
+}
+
+fn ended(output: &Output, args: &RunArgs) -> Begun {
+    let vip = args.route_destination.value;
+    let standing = format!("EC2 could not be read, so nothing was done about {vip}");
+    output.say(&Line::Stopping { standing });
+    Begun::Ended
+}
+
+fn assessed(order: &Order, known: Option<Record>, snapshot: &Snapshot) -> Result<Start, Failure> {
+    assess(order, known, snapshot).map_err(|refusals| Failure {
+        code: WRONG,
+        problems: refusals
+            .into_iter()
+            .map(|refusal| Problem::new(refusal.what, refusal.hint))
+            .collect(),
+    })
+}
+
+/// AWS said no, for good.
+fn denied(error: &CallError) -> Failure {
+    let hint = match error.brief() {
+        "UnauthorizedOperation" | "AccessDenied" => {
+            "the role or user needs this permission; see docs/permissions.md"
+        }
+        "RequestExpired" | "SignatureDoesNotMatch" => {
+            "check this machine's clock and the secret key"
+        }
+        _ => "check the credentials (`aws sts get-caller-identity`) and the region",
+    };
+    Failure::wrong(Problem::new(format!("AWS refuses to be read: {error}"), hint))
+}
+
+/// One probe of the VIP, so that even a start without EC2 says how the address is.
+async fn ping_once(prober: &mut Prober, args: &RunArgs) -> Hearing {
+    let vip = args.route_destination.value.address;
+    let wait = args.policy().timeout;
+    for (probe, source) in
+        (0..).zip(sources(args.route_destination.value, &args.operation.probe_source))
+    {
+        if let Err(why) = prober.send(u64::MAX - probe, source, vip) {
+            return Hearing::Unknown(why);
+        }
+    }
+    let mut answers = Vec::new();
+    match timeout(wait, prober.answers(&mut answers)).await {
+        Ok(()) => Hearing::Answers,
+        Err(_) => Hearing::Unknown(format!("one probe not answered in {wait:?}")),
+    }
+}
+
+fn unknown_status(
+    args: &RunArgs,
+    known: Option<&Record>,
+    error: &CallError,
+    ping: Hearing,
+) -> Line {
+    match known {
+        Some(record) => Line::Status {
+            instance: record.holder.instance.clone(),
+            address: record.holder.address,
+            az: record.holder.az.clone(),
+            state: StateSeen::Unknown { why: error.brief().to_owned(), last: None },
+            ping,
+        },
+        None => {
+            let ping = match ping {
+                Hearing::Answers => "REACHABLE".to_owned(),
+                Hearing::Silent { .. } => "UNREACHABLE".to_owned(),
+                Hearing::Unknown(why) => format!("UNKNOWN ({why})"),
+            };
+            let text = format!(
+                "Instance {} - STATE: unknown ({}), PING: {ping}",
+                args.instance_id,
+                error.brief()
+            );
+            Line::Notice { text }
+        }
+    }
+}
+
+/// User data for every subnet that a replacement may go to, by its digest.
+fn render_all(
+    args: &RunArgs,
+    prepared: &Prepared,
+    sites: &[Site],
+) -> Result<BTreeMap<SubnetId, String>, Failure> {
+    sites
+        .iter()
+        .map(|site| {
+            let rendered = prepared.template.render(&vars(args, site.cidr));
+            let text = rendered
+                .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint()))))?;
+            Ok((site.subnet.clone(), text))
+        })
+        .collect()
+}
+
+/// What is told before watching begins. Progress, so not on stdout.
+fn tell(aws: &Aws, start: &Start) {
+    eprintln!("Region {}, endpoint {}", aws.region(), aws.endpoint().unwrap_or("unknown"));
+    for note in &start.notes {
+        eprintln!("{note}");
+    }
+}
+
+fn setup(
+    args: &RunArgs,
+    start: &Start,
+    snapshot: &Snapshot,
+    user_data: &BTreeMap<SubnetId, String>,
+) -> Setup {
+    let own = snapshot.own_instance.as_ref().and_then(|id| snapshot.instances.get(id));
+    let same_vpc = own.filter(|own| own.vpc.as_ref() == Some(&start.record.vpc));
+    let interface = same_vpc.and_then(|own| own.primary_interface());
+    Setup {
+        policy: args.policy(),
+        sources: sources(args.route_destination.value, &args.operation.probe_source),
+        sites: start.sites.order.clone(),
+        user_data: user_data
+            .iter()
+            .map(|(subnet, text)| (subnet.clone(), sha256_hex(text.as_bytes())))
+            .collect(),
+        wishes: args.order().wishes,
+        familiar: start.familiar,
+        near_groups: interface.map(|interface| interface.groups.clone()).unwrap_or_default(),
+        near_subnet: same_vpc.and_then(|own| own.subnet.clone()),
+    }
+}
+
+/// When something is due on the clock that Tokio sleeps by.
+pub(crate) fn instant(at: rehome_core::time::Mono, now: rehome_core::time::Mono) -> Instant {
+    Instant::now() + at.since(now)
+}

@@ -1,0 +1,97 @@
+//! What can be checked and taken before AWS is asked: contradictions, the template, the hook, the
+//! state directory with its lock, and a socket to probe with.
+
+use rehome_core::net::Cidr;
+use rehome_core::record::Record;
+
+use crate::cli::RunArgs;
+use crate::fail::{Failure, Problem, TEMPORARY, WRONG};
+use crate::hook;
+use crate::store::{Store, StoreError, directory};
+use crate::template::{Template, TemplateError, Vars};
+
+/// Everything of this machine that a run needs.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) template: Template,
+    pub(crate) store: Store,
+    pub(crate) directory: std::path::PathBuf,
+    pub(crate) known: Option<Record>,
+}
+
+/// Takes it, or says what is wrong.
+pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
+    let template = check(args)?;
+    let directory = directory(args.operation.state_dir.as_deref()).map_err(stored)?;
+    let store = Store::open(&directory, args.route_destination.value.address).map_err(stored)?;
+    let known = store.load::<Record>().map_err(stored)?;
+    Ok(Prepared { template, store, directory, known })
+}
+
+/// Checks the flags, the template and the hook, and takes nothing.
+pub(crate) fn check(args: &RunArgs) -> Result<Template, Failure> {
+    let problems = contradictions(args);
+    if !problems.is_empty() {
+        return Err(Failure { code: WRONG, problems });
+    }
+    let template = load_template(args)?;
+    if let Some(path) = &args.operation.notify_exec {
+        hook::check(path)
+            .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint()))))?;
+    }
+    Ok(template)
+}
+
+fn stored(error: StoreError) -> Failure {
+    let code = if matches!(error, StoreError::Locked { .. }) { TEMPORARY } else { WRONG };
+    Failure::new(code, Problem::of(&error, Some(error.hint())))
+}
+
+/// Flags that contradict each other, each pair once.
+fn contradictions(args: &RunArgs) -> Vec<Problem> {
+    let policy = args.policy();
+    let mut problems = Vec::new();
+    if policy.timeout > policy.silence_min() {
+        problems.push(Problem::new(
+            format!(
+                "--timeout {:?} is longer than --fall {} times --interval {:?}",
+                policy.timeout, policy.fall, policy.interval
+            ),
+            "a probe has to be lost before silence can be believed; shorten --timeout",
+        ));
+    }
+    if policy.moves_per_hour > policy.moves_per_day {
+        problems.push(Problem::new(
+            format!(
+                "--moves-per-hour {} is more than --moves-per-day {}",
+                policy.moves_per_hour, policy.moves_per_day
+            ),
+            "raise --moves-per-day, or lower --moves-per-hour",
+        ));
+    }
+    if policy.poll_interval_moving > policy.poll_interval {
+        problems.push(Problem::new(
+            "--poll-interval-moving is longer than --poll-interval",
+            "during a move EC2 is read more often, not less",
+        ));
+    }
+    problems
+}
+
+/// Reads the template and renders it once, so that a wrong one is found before anything is watched.
+fn load_template(args: &RunArgs) -> Result<Template, Failure> {
+    let wrong = |error: TemplateError| Failure::wrong(Problem::of(&error, Some(error.hint())));
+    let template = Template::load(&args.user_data_file).map_err(wrong)?;
+    let any: Cidr = Cidr::containing(args.route_destination.value.address, 24);
+    let vars = vars(args, any);
+    template.render(&vars).map_err(wrong)?;
+    Ok(template)
+}
+
+/// The template's variables for a subnet.
+pub(crate) fn vars(args: &RunArgs, subnet: Cidr) -> Vars {
+    Vars {
+        az_subnet_def_route: subnet.router(),
+        route_destination: args.route_destination.text.clone(),
+    }
+}

@@ -1,0 +1,94 @@
+//! `rehome install-unit`: the systemd unit of this very command line.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::prepare;
+use crate::cli::UnitArgs;
+use crate::fail::{FAILED, Failure, Problem};
+use crate::unit::{install, path, unit};
+
+/// Settings of the environment that the service needs as well; never keys.
+const CARRIED: [&str; 7] = [
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_EC2",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+];
+
+/// Prints the unit, and installs it unless only the text was asked for.
+pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
+    prepare::check(&args.run)?;
+    let failed = |error| Failure::new(FAILED, Problem::of(&error, None));
+    let exe = std::env::current_exe().map_err(failed)?;
+    let words = words(std::env::args().skip(2), &args.run.user_data_file).map_err(failed)?;
+    let env: Vec<(String, String)> = CARRIED
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
+        .collect();
+    let text = unit(&exe, &words, &env);
+    print!("{text}");
+    if args.print {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let vip: Ipv4Addr = args.run.route_destination.value.address;
+    let path = path(vip);
+    install(&text, &path).map_err(|error| {
+        let hint = "run it with sudo, or take the text from --print";
+        let what = format!("{} can't be written: {error}", path.display());
+        Failure::new(FAILED, Problem::new(what, hint))
+    })?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    eprintln!("Installed {}", path.display());
+    eprintln!(
+        "hint: systemctl daemon-reload && systemctl enable --now {}",
+        name.unwrap_or_default()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The flags of `run` out of those of `install-unit`, with the template's path made absolute: the
+/// unit starts in `/`.
+fn words(
+    given: impl Iterator<Item = String>,
+    template: &Path,
+) -> Result<Vec<String>, std::io::Error> {
+    let absolute: PathBuf = template.canonicalize()?;
+    let mut words = vec!["run".to_owned()];
+    let mut is_template = false;
+    for word in given {
+        if word == "--print" {
+            continue;
+        }
+        if is_template {
+            is_template = false;
+            words.push(absolute.display().to_string());
+        } else if word.starts_with("--user-data-file=") {
+            words.push("--user-data-file".to_owned());
+            words.push(absolute.display().to_string());
+        } else {
+            is_template = word == "--user-data-file";
+            words.push(word);
+        }
+    }
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_units_words_are_the_given_ones_with_an_absolute_template() {
+        let given = ["--print", "--user-data-file", "Cargo.toml", "--debug"];
+        let words = words(given.iter().map(ToString::to_string), Path::new("Cargo.toml")).unwrap();
+        assert_eq!(words[0], "run");
+        assert!(Path::new(&words[2]).is_absolute(), "{words:?}");
+        assert_eq!(words[3], "--debug");
+        assert_eq!(words.len(), 4);
+    }
+}

@@ -1,0 +1,239 @@
+//! The loop: one event in, its actions out, in order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rehome_core::call::{Call, Reply};
+use rehome_core::controller::{Action, CallId, Controller, Event};
+use rehome_core::fault::CallError;
+use rehome_core::names::SubnetId;
+use rehome_core::net::Vip;
+use rehome_core::probe::ProbeId;
+use rehome_core::record::Record;
+use rehome_core::say::Line;
+use rehome_core::time::Mono;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::sleep_until;
+
+use super::begin::{Signals, instant};
+use crate::aws::client::Aws;
+use crate::clock;
+use crate::fail::Failure;
+use crate::hook::{Facts, Hook};
+use crate::icmp::prober::{Answer, Prober};
+use crate::notify::Notify;
+use crate::output::Output;
+use crate::pause::wall;
+use crate::store::Store;
+use crate::store::pause::{InForce, read_pause};
+
+/// How often the pause file is looked for; it is also looked for before each batch that changes
+/// something.
+const PAUSE_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the last messages to `--notify-exec` are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Everything that the loop holds.
+pub(crate) struct Watch {
+    pub(crate) controller: Controller,
+    pub(crate) aws: Aws,
+    pub(crate) prober: Prober,
+    pub(crate) store: Store,
+    pub(crate) directory: PathBuf,
+    pub(crate) output: Output,
+    pub(crate) hook: Option<Hook>,
+    pub(crate) notify: Option<Notify>,
+    pub(crate) signals: Signals,
+    pub(crate) user_data: BTreeMap<SubnetId, String>,
+    pub(crate) vip: Vip,
+}
+
+type Done = (CallId, Result<Reply, CallError>);
+
+impl Watch {
+    /// Runs until the core says that it is over.
+    pub(crate) async fn run(mut self: Box<Self>) -> Result<ExitCode, Failure> {
+        let (done, mut came) = unbounded_channel::<Done>();
+        let mut events = VecDeque::from([self.pause_event(), Event::Tick]);
+        let mut paused_at = clock::mono();
+        if let Some(notify) = &self.notify {
+            notify.ready();
+        }
+        loop {
+            while let Some(event) = events.pop_front() {
+                tracing::debug!(event = ?Brief(&event), "event");
+                let actions = self.controller.handle(clock::mono(), event);
+                if !self.perform(actions, &done, &mut events) {
+                    return self.end().await;
+                }
+            }
+            if let Some(notify) = &self.notify {
+                notify.watchdog();
+            }
+            let event = self.next(&mut came).await;
+            if clock::mono().since(paused_at) >= PAUSE_EVERY {
+                paused_at = clock::mono();
+                events.push_back(self.pause_event());
+            }
+            events.push_back(event);
+        }
+    }
+
+    /// The next thing that happens. What has come is taken before the time is: an answer that waits
+    /// in a socket must not be counted as lost.
+    async fn next(&mut self, came: &mut UnboundedReceiver<Done>) -> Event {
+        let now = clock::mono();
+        let at = self.controller.next_wakeup().map_or(now + PAUSE_EVERY, |wakeup| wakeup.at);
+        let mut answers: Vec<Answer> = Vec::new();
+        tokio::select! {
+            biased;
+            () = self.prober.answers(&mut answers) => Event::Answers(
+                answers.iter().map(|answer| (ProbeId(answer.probe), answer.at)).collect(),
+            ),
+            Some((id, result)) = came.recv() => Event::CallDone(id, Box::new(result)),
+            () = self.signals.any() => Event::Stop,
+            () = sleep_until(instant(at, now)) => Event::Tick,
+        }
+    }
+
+    fn pause_event(&self) -> Event {
+        let pause = read_pause(&self.directory, self.vip.address, clock::unix());
+        Event::Paused(pause.map(|pause| match pause {
+            InForce::Asked(pause) => {
+                let why = if pause.reason.is_empty() { "no reason given" } else { &pause.reason };
+                format!("by {} until {} ({why})", pause.by, wall(pause.until))
+            }
+            InForce::Unclear { path, why } => {
+                format!("{} can't be made out ({why})", path.display())
+            }
+        }))
+    }
+
+    /// Does what the core says, in order; false when it was the last time.
+    fn perform(
+        &mut self,
+        actions: Vec<Action>,
+        done: &UnboundedSender<Done>,
+        events: &mut VecDeque<Event>,
+    ) -> bool {
+        let mut durable = true;
+        for action in actions {
+            match action {
+                Action::Probe { probe, source, target } => {
+                    if let Err(why) = self.prober.send(probe.0, source, target) {
+                        tracing::debug!(probe = probe.0, %target, why, "probe not sent");
+                        events.push_back(Event::Unsent(probe, why));
+                    }
+                }
+                Action::Persist(record) => durable &= self.persist(&record),
+                Action::Call { id, call, .. } if call.mutates() && !durable => {
+                    let why = CallError::NotSent("the state could not be written".to_owned());
+                    events.push_back(Event::CallDone(id, Box::new(Err(why))));
+                }
+                Action::Call { id, call, not_after } => {
+                    self.send(id, call, not_after, done.clone());
+                }
+                Action::Say(line) => self.say(&line),
+                Action::Exit => return false,
+            }
+        }
+        true
+    }
+
+    fn persist(&self, record: &Record) -> bool {
+        match self.store.save(record) {
+            Ok(()) => true,
+            Err(error) => {
+                let error = crate::fail::Problem::of(&error, None).what;
+                let text = format!("{error}; nothing will be changed until it can be written");
+                self.output.say(&Line::Notice { text });
+                false
+            }
+        }
+    }
+
+    /// Sends a call on a task of its own; its answer comes back as an event.
+    fn send(&self, id: CallId, call: Call, not_after: Mono, done: UnboundedSender<Done>) {
+        let aws = self.aws.clone();
+        let user_data = match &call {
+            Call::Launch(launch) => self.user_data.get(&launch.subnet).cloned(),
+            Call::Instances { .. }
+            | Call::Statuses { .. }
+            | Call::Tables { .. }
+            | Call::Path { .. }
+            | Call::Launched { .. }
+            | Call::DisableSourceDestCheck { .. }
+            | Call::ReplaceRoute { .. }
+            | Call::CreateRoute { .. }
+            | Call::Stop { .. }
+            | Call::Terminate { .. } => None,
+        };
+        tokio::spawn(async move {
+            let result = if clock::mono() > not_after {
+                Err(CallError::NotSent("too late".to_owned()))
+            } else {
+                aws.call(&call, user_data.as_deref()).await
+            };
+            // The loop may be over: then nobody needs the answer.
+            let _ = done.send((id, result));
+        });
+    }
+
+    fn say(&self, line: &Line) {
+        self.output.say(line);
+        if let (Line::Status { .. }, Some(notify)) = (line, &self.notify) {
+            notify.status(&line.to_string());
+        }
+        if let Line::Moving { evidence, .. } | Line::Suspect { evidence } = line {
+            tracing::debug!(evidence, "decided on");
+        }
+        if let (Some(occasion), Some(hook)) = (line.occasion(), &self.hook) {
+            hook.tell(self.facts(occasion, line));
+        }
+    }
+
+    fn facts(&self, occasion: &str, line: &Line) -> Facts {
+        let record = self.controller.record();
+        let facts = [
+            ("EVENT", occasion.to_owned()),
+            ("VIP", self.vip.to_string()),
+            ("HOLDER", record.holder.instance.to_string()),
+            ("AZ", record.holder.az.to_string()),
+            ("GENERATION", record.generation.to_string()),
+            ("MESSAGE", line.to_string()),
+        ];
+        facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    async fn end(self) -> Result<ExitCode, Failure> {
+        if let Some(notify) = &self.notify {
+            notify.stopping();
+        }
+        if let Some(hook) = self.hook {
+            hook.close(LAST_WORDS).await;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// An event in a log: what came, without the bulk of it.
+struct Brief<'a>(&'a Event);
+
+impl std::fmt::Debug for Brief<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Event::Answers(answers) => write!(f, "answers {:?}", answers),
+            Event::Unsent(probe, why) => write!(f, "unsent {} {why}", probe.0),
+            Event::CallDone(id, result) => match result.as_ref() {
+                Ok(_) => write!(f, "call {} done", id.0),
+                Err(error) => write!(f, "call {} failed: {error}", id.0),
+            },
+            Event::Paused(why) => write!(f, "paused {why:?}"),
+            Event::Stop => f.write_str("stop"),
+            Event::Tick => f.write_str("tick"),
+        }
+    }
+}

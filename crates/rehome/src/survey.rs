@@ -1,0 +1,140 @@
+//! Reading everything that a start is judged by.
+//!
+//! Which reads there are is fixed; what they mean is the core's matter. The first that gets no
+//! answer ends the survey: half a picture is none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rehome_core::fault::CallError;
+use rehome_core::names::{InstanceId, VpcId};
+use rehome_core::preflight::{Order, Snapshot};
+use rehome_core::record::Record;
+use rehome_core::spec::Parts;
+use rehome_core::world::{Instance, RouteTable, Target};
+
+use crate::aws::client::Aws;
+use crate::aws::imds;
+
+/// Reads the account as it concerns `order`.
+///
+/// # Errors
+/// The first read that brought nothing.
+pub(crate) async fn survey(
+    aws: &Aws,
+    order: &Order,
+    known: Option<&Record>,
+) -> Result<Snapshot, CallError> {
+    let caller = aws.caller().await?;
+    let own_instance = imds::own_instance().await;
+    let mut instances = BTreeMap::new();
+    let named = [Some(&order.instance), own_instance.as_ref()];
+    let remembered = known.map(|record| &record.holder.instance);
+    let ids: BTreeSet<InstanceId> =
+        named.into_iter().chain([remembered]).flatten().cloned().collect();
+    read(aws, ids, &mut instances).await?;
+    let address = order.vip.address.to_string();
+    let tagged = aws.instances_by_tag(None, "rehome:vip", &address).await?;
+    instances.extend(tagged.into_iter().map(|instance| (instance.id.clone(), instance)));
+
+    let vpc = vpc(order, known, &instances);
+    let mut snapshot = Snapshot {
+        caller,
+        vpc: vpc.clone(),
+        vpc_cidrs: Vec::new(),
+        instances,
+        subnets: Vec::new(),
+        zones: aws.zones().await?,
+        tables: Vec::new(),
+        groups: aws.groups(&order.wishes.groups).await?,
+        key_exists: match &order.wishes.key {
+            Some(key) => aws.key_exists(key).await?,
+            None => true,
+        },
+        parts: Parts::default(),
+        own_instance,
+    };
+    if let Some(vpc) = &vpc {
+        snapshot.vpc_cidrs = aws.vpc_cidrs(vpc).await?;
+        snapshot.subnets = aws.subnets(vpc).await?;
+        snapshot.tables = aws.tables(vpc).await?;
+        let targets = targets(&snapshot.tables, order);
+        read(aws, targets, &mut snapshot.instances).await?;
+    }
+    snapshot.parts = parts(aws, order, known, &snapshot).await?;
+    Ok(snapshot)
+}
+
+async fn read(
+    aws: &Aws,
+    ids: BTreeSet<InstanceId>,
+    into: &mut BTreeMap<InstanceId, Instance>,
+) -> Result<(), CallError> {
+    let missing: Vec<InstanceId> = ids.into_iter().filter(|id| !into.contains_key(id)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let found = aws.instances_by_ids(&missing).await?;
+    into.extend(found.into_iter().map(|instance| (instance.id.clone(), instance)));
+    Ok(())
+}
+
+/// The VPC of whoever still tells it; the record's, where nobody does.
+fn vpc(
+    order: &Order,
+    known: Option<&Record>,
+    instances: &BTreeMap<InstanceId, Instance>,
+) -> Option<VpcId> {
+    let of = |id: &InstanceId| instances.get(id).and_then(|instance| instance.vpc.clone());
+    let address = order.vip.address.to_string();
+    of(&order.instance).or_else(|| known.map(|record| record.vpc.clone())).or_else(|| {
+        instances
+            .values()
+            .filter(|instance| instance.tags.get("rehome:vip") == Some(&address))
+            .find_map(|instance| instance.vpc.clone())
+    })
+}
+
+/// The instances that routes for the VIP lead to.
+fn targets(tables: &[RouteTable], order: &Order) -> BTreeSet<InstanceId> {
+    tables
+        .iter()
+        .filter_map(|table| match &table.route(order.vip.destination)?.target {
+            Target::Interface { instance, .. } => instance.clone(),
+            Target::Other(_) => None,
+        })
+        .collect()
+}
+
+/// What the launch spec is built from, of whoever holds the VIP and still tells.
+async fn parts(
+    aws: &Aws,
+    order: &Order,
+    known: Option<&Record>,
+    snapshot: &Snapshot,
+) -> Result<Parts, CallError> {
+    let routed = targets(&snapshot.tables, order);
+    let candidates = known
+        .map(|record| record.holder.instance.clone())
+        .into_iter()
+        .chain(routed)
+        .chain([order.instance.clone()]);
+    let telling = |id: InstanceId| {
+        snapshot.instances.get(&id).filter(|instance| !instance.state.is_ending()).cloned()
+    };
+    let Some(holder) = candidates.into_iter().find_map(telling) else {
+        return Ok(Parts::default());
+    };
+    let image = match order.wishes.image.as_ref().or(holder.image.as_ref()) {
+        Some(image) => aws.image(image).await?,
+        None => None,
+    };
+    let volumes: Vec<String> =
+        holder.volumes.iter().map(|attached| attached.volume.clone()).collect();
+    let volumes = if volumes.is_empty() { Vec::new() } else { aws.volumes(&volumes).await? };
+    Ok(Parts {
+        image,
+        volumes,
+        credits: aws.credits(&holder.id).await?,
+        shutdown_behavior: aws.shutdown_behavior(&holder.id).await?,
+    })
+}
