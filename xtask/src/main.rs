@@ -1,0 +1,66 @@
+//! The project's own commands: `cargo xtask test` and `cargo xtask audit`.
+//!
+//! `test` is the one door: everything a change must pass, in an order that compiles the AWS SDK
+//! once and checks it once. `audit` holds what needs tools that are slow to build. CI runs both.
+//! Reading order: the commands ([`mod@test`], [`audit`]), their stages ([`setup`], [`tidy`],
+//! [`readme`], [`build`], [`lab`]), what runs and reports them ([`stage`], [`process`],
+//! [`cargo`]).
+
+mod audit;
+mod build;
+mod cargo;
+mod lab;
+mod namespaces;
+mod process;
+mod readme;
+mod setup;
+mod stage;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  test [--no-lab] [--no-strangers] [--only STAGE,..]
+        formatting, lints, docs, every test; stops at the first stage that fails
+  audit
+        supply chain and unused dependencies; builds its tools under target/tools when missing
+
+stages of test, in order: set-up, fmt, tidy, readme, clippy, doc, build, resolution, tests, lab,
+strangers. --no-lab leaves out everything that needs namespaces, the strangers included.";
+
+/// Usage errors, as in the product's own command line.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test", options @ ..] => match test::Options::parse(options) {
+            Ok(options) => test::run(&options),
+            Err(error) => return usage(&error.to_string()),
+        },
+        ["audit"] => audit::run(),
+        ["--help" | "-h" | "help"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        [] => return usage("a command is missing"),
+        other => return usage(&format!("unknown command: {}", other.join(" "))),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage(error: &str) -> ExitCode {
+    eprintln!("error: {error}\n\n{USAGE}");
+    ExitCode::from(EXIT_USAGE)
+}
