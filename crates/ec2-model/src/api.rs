@@ -5,10 +5,16 @@
 //! requires is an empty string or list when the caller left it out, and the model refuses it as
 //! EC2 does.
 
+mod launch;
+mod network;
 mod request;
 mod resource;
 mod response;
+mod storage;
 
+pub use launch::*;
+pub use network::*;
 pub use request::*;
 pub use resource::*;
 pub use response::*;
+pub use storage::*;

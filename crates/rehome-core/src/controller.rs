@@ -46,6 +46,7 @@ mod cutting;
 mod disposing;
 mod healing;
 mod moving;
+mod preparing;
 mod probing;
 mod reading;
 mod telling;

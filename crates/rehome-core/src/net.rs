@@ -180,8 +180,8 @@ impl fmt::Display for Vip {
     }
 }
 
-/// Blocks that a VPC route table doesn't route (AWS: "Route tables", VPC user guide: 169.254.168.0/22
-/// is reserved; the others never leave a host or aren't unicast).
+/// Blocks that a VPC route table doesn't route (VPC user guide, "Route tables": 169.254.168.0/22 is
+/// reserved; the others never leave a host or aren't unicast).
 fn unroutable(address: Ipv4Addr) -> Option<&'static str> {
     if address.is_loopback() {
         Some("it is a loopback address")

@@ -1,8 +1,8 @@
 //! Where a replacement goes: one subnet for each AZ, in the order they would be used.
 //!
-//! A subnet that routes otherwise than the holder's would give a replacement that can't be reached
-//! or can't reach out, so an AZ in which no subnet, or more than one, fits is refused by name rather
-//! than guessed.
+//! A subnet that routes otherwise than the holder's would give a replacement that can't be
+//! reached or can't reach out, so an AZ in which no subnet, or more than one, fits is refused by
+//! name rather than guessed.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;

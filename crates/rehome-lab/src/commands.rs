@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use ec2_model::Pace;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 
 use crate::control::{self, Break, Client, Exec, FaultCommand, Followup, Reply, Request};
 use crate::guest;
@@ -60,6 +62,8 @@ pub struct Up {
     pub pace: PaceName,
     /// Availability Zones, at least three.
     pub zones: u8,
+    /// Route tables that carry the overlay addresses, 1 to 4.
+    pub tables: u8,
     /// The API's port on the host's loopback; 0 for any free one.
     pub port: u16,
     /// Return when the lab is ready, and leave it running.
@@ -70,7 +74,14 @@ pub struct Up {
 
 impl Default for Up {
     fn default() -> Up {
-        Up { pace: PaceName::default(), zones: 3, port: 0, detach: false, until_eof: false }
+        Up {
+            pace: PaceName::default(),
+            zones: 3,
+            tables: 1,
+            port: 0,
+            detach: false,
+            until_eof: false,
+        }
     }
 }
 
@@ -141,9 +152,12 @@ fn up(name: &LabName, up: &Up) -> anyhow::Result<ExitCode> {
     let options = Options {
         pace: up.pace.pace(),
         zones: up.zones,
+        tables: up.tables,
         detach: up.detach,
         name: name.to_string(),
     };
+    // The lab's parent ends at once; its own end is then this process's to take note of.
+    set_child_subreaper(true)?;
     let lab = start::launch(api, control, |inheritance| {
         if SigSet::empty().thread_set_mask().is_err() {
             return 1;
@@ -178,6 +192,7 @@ fn watch(mut lab: UnixStream, signals: &SignalFd, up: &Up) -> anyhow::Result<Exi
         let mut part = [0; 4096];
         let count = lab.read(&mut part)?;
         if count == 0 {
+            reap();
             bail!("the lab has ended without a word: was it killed?");
         }
         pending.extend_from_slice(&part[..count]);
@@ -190,8 +205,11 @@ fn watch(mut lab: UnixStream, signals: &SignalFd, up: &Up) -> anyhow::Result<Exi
                         return Ok(ExitCode::SUCCESS);
                     }
                 }
-                Report::Failed(why) => bail!(why),
-                Report::Ended => return Ok(ExitCode::SUCCESS),
+                Report::Failed(why) => {
+                    end(&mut lab)?;
+                    bail!(why);
+                }
+                Report::Ended => return end(&mut lab),
             }
         }
     }
@@ -207,7 +225,17 @@ fn end(lab: &mut UnixStream) -> anyhow::Result<ExitCode> {
     lab.set_read_timeout(Some(END_LIMIT))?;
     let mut rest = String::new();
     BufReader::new(lab).read_to_string(&mut rest).context("the lab doesn't end")?;
+    reap();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for the lab's process, which is on its way out: the kernel is taking its namespaces
+/// apart.
+fn reap() {
+    let deadline = Instant::now() + END_LIMIT;
+    while Instant::now() < deadline && waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Writes data to stdout. A reader that has seen enough is no error.

@@ -50,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) pace: Pace,
     /// How many Availability Zones, at least three.
     pub(crate) zones: u8,
+    /// How many route tables carry the overlay addresses.
+    pub(crate) tables: u8,
     /// The lab outlives the command that started it.
     pub(crate) detach: bool,
     /// The lab's name, for people.
@@ -129,7 +131,7 @@ pub(crate) fn main(inheritance: Inheritance, options: &Options) -> i32 {
 async fn run(inheritance: Inheritance, options: &Options) -> anyhow::Result<()> {
     let Inheritance { api, control, launcher } = inheritance;
     let endpoint = format!("http://{}", api.local_addr()?);
-    let picture = topology::build(options.pace.clone(), options.zones)?;
+    let picture = topology::build(options.pace.clone(), options.zones, options.tables)?;
     let world = World::new(picture.ec2);
     serve(&world, api).await?;
     tokio::spawn(run_clock(world.clone()));

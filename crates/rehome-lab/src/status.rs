@@ -219,7 +219,7 @@ subnet-1  us-east-1a  172.31.48.0/20
         assert_eq!(keys(route), "destination eni instance state");
         assert_eq!(
             keys(&value["instances"][0]),
-            "addresses az eni id name private_ip source_dest_check state"
+            "addresses az eni id key_name name private_ip security_groups source_dest_check state"
         );
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn check_zones(zones: u8) -> anyhow::Result<()> {
 }
 
 /// Builds the account. Its machines are running, and boot when the lab begins.
-pub(crate) fn build(pace: Pace, zones: u8) -> anyhow::Result<Picture> {
+pub(crate) fn build(pace: Pace, zones: u8, tables: u8) -> anyhow::Result<Picture> {
     check_zones(zones)?;
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     // A seed of its own, so that no two labs have an id in common.
@@ -74,11 +74,11 @@ pub(crate) fn build(pace: Pace, zones: u8) -> anyhow::Result<Picture> {
     let mut ec2 = Ec2::new(pace, seed);
     ec2.set_identity(ACCOUNT, REGION);
     ec2.set_epoch(u64::try_from(since_1970.as_millis())?);
-    furnish(&mut ec2, zones)?;
+    furnish(&mut ec2, zones, tables)?;
     Ok(Picture { ec2 })
 }
 
-fn furnish(ec2: &mut Ec2, zones: u8) -> anyhow::Result<()> {
+fn furnish(ec2: &mut Ec2, zones: u8, tables: u8) -> anyhow::Result<()> {
     let vpc = ec2.create_vpc(VPC, true);
     let mut subnets = Vec::new();
     for (index, third) in (0..zones).zip(third_bytes()) {
@@ -87,14 +87,24 @@ fn furnish(ec2: &mut Ec2, zones: u8) -> anyhow::Result<()> {
         let block = Cidr::new(Ipv4Addr::new(172, 31, third, 0), SUBNET_PREFIX);
         subnets.push(ec2.create_subnet(&vpc, &zone, block)?);
     }
-    let table = ec2.main_table(&vpc).context("a VPC has a main table")?.to_owned();
+    let main = ec2.main_table(&vpc).context("a VPC has a main table")?.to_owned();
+    let mut route_tables = vec![main];
+    // Tables beyond the main one serve the last subnets of the picture: the monitor's first.
+    for subnet in subnets[..PICTURE.len()].iter().rev().take(usize::from(tables.max(1)) - 1) {
+        let table = ec2.create_route_table(&vpc)?;
+        ec2.associate(&table, subnet)?;
+        route_tables.push(table);
+    }
     let gateway = ec2.create_internet_gateway(&vpc)?;
     let group = ec2.create_security_group(&vpc, GROUP, "everything", vec![everything()])?;
     ec2.create_key_pair(KEY);
     let image = ec2.register_image(&ImageSetup::default());
     ec2.create_instance_profile(ROLE, ROLE);
-    let internet = RouteSpec { gateway_id: Some(gateway), ..route(&table, "0.0.0.0/0") };
-    ec2.operate(Time::ZERO, &Request::CreateRoute(internet))?;
+    for table in &route_tables {
+        let gateway_id = Some(gateway.clone());
+        let internet = RouteSpec { gateway_id, ..route(table, "0.0.0.0/0") };
+        ec2.operate(Time::ZERO, &Request::CreateRoute(internet))?;
+    }
     for (name, zone, overlay) in [(HOLDER_NAME, 0, VIP), (MONITOR_NAME, 2, MONITOR_OVERLAY)] {
         let address = Ipv4Addr::new(172, 31, PICTURE[zone], 10);
         let launch = RunInstances {
@@ -102,7 +112,9 @@ fn furnish(ec2: &mut Ec2, zones: u8) -> anyhow::Result<()> {
             security_group_ids: vec![group.clone()],
             ..launch(&image, name, address, overlay)
         };
-        place(ec2, &launch, &route(&table, &format!("{overlay}/32")))?;
+        let destination = format!("{overlay}/32");
+        let routes: Vec<_> = route_tables.iter().map(|table| route(table, &destination)).collect();
+        place(ec2, &launch, &routes)?;
     }
     Ok(())
 }
@@ -153,8 +165,8 @@ fn script(overlay: Ipv4Addr) -> String {
     SCRIPT.replace("@ADDRESS@", &overlay.to_string()).replace("@NETWORK@", OVERLAY_NETWORK)
 }
 
-/// Adds a running machine and the route to its overlay address.
-fn place(ec2: &mut Ec2, launch: &RunInstances, route: &RouteSpec) -> anyhow::Result<()> {
+/// Adds a running machine and the routes to its overlay address.
+fn place(ec2: &mut Ec2, launch: &RunInstances, routes: &[RouteSpec]) -> anyhow::Result<()> {
     let ids = ec2.place(Time::ZERO, launch)?;
     let instance = ids.first().and_then(|id| ec2.instance(id)).context("it was launched")?;
     let interface = instance.network_interfaces.first().context("it has an interface")?;
@@ -167,8 +179,11 @@ fn place(ec2: &mut Ec2, launch: &RunInstances, route: &RouteSpec) -> anyhow::Res
         ..ModifyNetworkInterfaceAttribute::default()
     };
     ec2.operate(Time::ZERO, &Request::ModifyNetworkInterfaceAttribute(check_off))?;
-    let route = RouteSpec { network_interface_id: Some(network_interface_id), ..route.clone() };
-    ec2.operate(Time::ZERO, &Request::CreateRoute(route))?;
+    for route in routes {
+        let network_interface_id = Some(network_interface_id.clone());
+        let route = RouteSpec { network_interface_id, ..route.clone() };
+        ec2.operate(Time::ZERO, &Request::CreateRoute(route))?;
+    }
     Ok(())
 }
 
@@ -180,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_picture_is_the_missions() {
-        let plane = build(Pace::instant(), 3).expect("it builds").ec2.plane(Time::ZERO);
+        let plane = build(Pace::instant(), 3, 1).expect("it builds").ec2.plane(Time::ZERO);
         let mut blocks: Vec<(String, String)> =
             plane.subnets.iter().map(|s| (s.az.clone(), s.cidr.to_string())).collect();
         blocks.sort();
@@ -215,7 +230,7 @@ mod tests {
 
     #[test]
     fn more_zones_have_subnets_of_their_own() {
-        let plane = build(Pace::instant(), MOST_ZONES).expect("it builds").ec2.plane(Time::ZERO);
+        let plane = build(Pace::instant(), MOST_ZONES, 1).expect("it builds").ec2.plane(Time::ZERO);
         assert_eq!(plane.subnets.len(), 15);
         let block =
             |az: &str| plane.subnets.iter().find(|s| s.az == az).expect(az).cidr.to_string();

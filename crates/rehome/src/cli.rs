@@ -154,13 +154,16 @@ pub(crate) struct KnobArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_positive)]
     pub(crate) timeout: Option<Duration>,
     /// Intervals without one answer before silence is believed
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) fall: u32,
     /// Answers in a row before an address is believed to be back
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rise: u32,
     /// Lost probes, at least, before silence is believed
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(3..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    #[arg(value_parser = clap::value_parser!(u32).range(3..=1000))]
     pub(crate) losses: u32,
     /// Silence before routes are cut
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse)]
@@ -175,16 +178,19 @@ pub(crate) struct KnobArgs {
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_positive)]
     pub(crate) poll_interval_moving: Duration,
     /// Launches of one move (and one for each AZ)
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=20))]
     pub(crate) launches: u32,
     /// The pause after a spent launch budget
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_positive)]
     pub(crate) hold: Duration,
     /// Moves in an hour
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) moves_per_hour: u32,
     /// Moves in a day
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10000))]
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10000))]
     pub(crate) moves_per_day: u32,
     /// A candidate that isn't ready by then is given up
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_positive)]

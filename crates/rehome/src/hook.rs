@@ -149,7 +149,7 @@ impl Hook {
     }
 
     /// How many messages were dropped so far.
-    #[must_use]
+    #[cfg(test)]
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }

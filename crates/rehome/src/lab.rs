@@ -38,6 +38,11 @@ enum LabCommand {
         /// Availability Zones
         #[arg(long, value_name = "N", default_value_t = 3)]
         azs: u8,
+        /// Route tables that carry the overlay addresses; those beyond the first serve the last
+        /// subnets
+        #[arg(long, value_name = "N", default_value_t = 1, hide = true,
+              value_parser = clap::value_parser!(u8).range(1..=4))]
+        tables: u8,
         /// Port of the EC2 API on 127.0.0.1 [default: any free one]
         #[arg(long, value_name = "P", default_value_t = 0, hide_default_value = true)]
         port: u16,
@@ -228,8 +233,8 @@ impl FaultArgs {
 /// Runs a command of the lab.
 pub(crate) fn run(args: LabArgs) -> Result<ExitCode, Failure> {
     let command = match args.command {
-        LabCommand::Up { pace, azs, port, detach, until_eof } => {
-            Command::Up(Up { pace: pace.name(), zones: azs, port, detach, until_eof })
+        LabCommand::Up { pace, azs, tables, port, detach, until_eof } => {
+            Command::Up(Up { pace: pace.name(), zones: azs, tables, port, detach, until_eof })
         }
         LabCommand::Env => Command::Env,
         LabCommand::Status { json } => Command::Status { json },

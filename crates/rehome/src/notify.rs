@@ -8,7 +8,6 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::Duration;
 
 /// A service manager that listens.
 #[derive(Debug)]
@@ -73,20 +72,6 @@ impl Notify {
     }
 }
 
-/// How often [`Notify::watchdog`] is due: half of `WatchdogSec` (sd_watchdog_enabled(3) advises
-/// that), or never.
-#[must_use]
-pub(crate) fn watchdog_interval() -> Option<Duration> {
-    let variable = |name| std::env::var(name).ok();
-    interval(variable("WATCHDOG_USEC"), variable("WATCHDOG_PID"), std::process::id())
-}
-
-fn interval(usec: Option<String>, pid: Option<String>, own: u32) -> Option<Duration> {
-    let ours = pid.is_none_or(|pid| pid.parse() == Ok(own));
-    let usec: u64 = usec?.parse().ok()?;
-    (ours && usec > 0).then(|| Duration::from_micros(usec / 2))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,17 +100,5 @@ mod tests {
     fn a_manager_that_went_away_is_no_reason_to_fail() {
         let notify = Notify::to(OsStr::new("/nonexistent/notify")).unwrap();
         notify.ready();
-    }
-
-    #[test]
-    fn the_watchdog_is_fed_twice_in_its_time_and_only_by_the_process_it_watches() {
-        let text = |text: &str| Some(text.to_owned());
-        let five = Some(Duration::from_secs(5));
-        assert_eq!(interval(text("10000000"), None, 7), five);
-        assert_eq!(interval(text("10000000"), text("7"), 7), five);
-        assert_eq!(interval(text("10000000"), text("8"), 7), None);
-        assert_eq!(interval(text("0"), None, 7), None);
-        assert_eq!(interval(text("soon"), None, 7), None);
-        assert_eq!(interval(None, None, 7), None);
     }
 }

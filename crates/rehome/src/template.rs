@@ -360,6 +360,24 @@ mod tests {
     }
 
     #[test]
+    fn our_own_example_takes_both_spellings_of_the_vip_and_is_a_shell_script() {
+        let source = include_bytes!("../../../examples/userdata_template.sh");
+        let template = Template::parse("userdata_template.sh", source.to_vec()).unwrap();
+        let of = |destination: &str| {
+            let route_destination = destination.to_owned();
+            template.render(&Vars { route_destination, ..vars() }).unwrap()
+        };
+        let script = of("10.0.0.10/32");
+        assert_eq!(script, of("10.0.0.10"));
+        assert!(script.starts_with("#!/bin/sh\n#\n"), "no comment of Jinja2's is left");
+        for line in ["VIP='10.0.0.10'", "ROUTER='172.31.48.1'"] {
+            assert!(script.lines().any(|of_script| of_script == line), "{line}");
+        }
+        let checked = std::process::Command::new("sh").args(["-n", "-c", &script]).status();
+        assert!(checked.unwrap().success());
+    }
+
+    #[test]
     fn a_file_that_is_not_there_is_named() {
         let error = Template::load(Path::new("/nonexistent/t.sh")).unwrap_err();
         assert_eq!(error.to_string(), "the template /nonexistent/t.sh can't be read");

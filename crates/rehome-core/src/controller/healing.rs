@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::preparing::CHECK;
 use super::{Controller, Purpose};
 use crate::call::{Call, Reply};
 use crate::fault::{CallError, ErrorClass};
@@ -174,7 +175,7 @@ impl Controller {
             && instance.state == InstanceState::Running
             && self.may_mutate()
             && !self.in_flight(&purpose)
-            && self.may_retry(now, "check")
+            && self.may_retry(now, CHECK)
         {
             let interface = holder.interface.clone();
             self.call(now, purpose, Call::DisableSourceDestCheck { interface });

@@ -5,6 +5,7 @@
 //! unknown, and when EC2 can be read again after that, detection starts anew.
 
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -110,7 +111,8 @@ impl Controller {
         if self.probing.vip_losses() >= LOSSES_TO_ASK && spaced {
             self.views.suspected_at = Some(now);
             self.views.refresh = true;
-            let evidence = self.evidence(now).sentence(now);
+            let (losses, vip) = (self.probing.vip_losses(), self.record.vip);
+            let evidence = format!("{losses} probes to {vip} lost in a row");
             self.say_once(Line::Suspect { evidence });
         }
         let due = self.poll_due();

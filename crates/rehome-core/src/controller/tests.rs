@@ -31,7 +31,7 @@ fn a_dead_holder_is_replaced_in_the_next_az_and_the_lines_are_the_missions() {
     assert_eq!(
         told,
         [
-            "Suspect: VIP answers, primary address answers, EC2 says running; asking EC2",
+            "Suspect: 3 probes to 10.0.0.10 lost in a row; asking EC2",
             "Launching replacement due to: unreachable",
             "Launching new instance in AZ: us-east-1b",
             "New instance i-00000001 launched",

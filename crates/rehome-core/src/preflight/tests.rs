@@ -1,1 +1,325 @@
-//! Placeholder
+//! Beginnings: who holds the VIP, which tables are ours, and what is refused.
+
+use super::*;
+use crate::names::InterfaceId;
+use crate::world::{Image, InstanceState, Interface, Placement, PublicAddress, Route, RouteState};
+
+type Change<T> = fn(&mut T);
+
+const A: &str = "i-0000000a";
+const B: &str = "i-0000000b";
+
+fn eni(instance: &str) -> InterfaceId {
+    instance.replace("i-", "eni-").parse().unwrap()
+}
+
+fn instance(id: &str, subnet: &str, zone: &str, third: u8) -> Instance {
+    let address = core::net::Ipv4Addr::new(172, 31, third, 10);
+    Instance {
+        id: id.parse().unwrap(),
+        state: InstanceState::Running,
+        state_reason: None,
+        az: Some(zone.parse().unwrap()),
+        subnet: Some(subnet.parse().unwrap()),
+        vpc: Some("vpc-0000000a".parse().unwrap()),
+        address: Some(address),
+        interfaces: alloc::vec![Interface {
+            id: eni(id),
+            device_index: 0,
+            address: Some(address),
+            source_dest_check: Some(false),
+            groups: alloc::vec!["sg-0000000a".parse().unwrap()],
+            delete_on_termination: true,
+            ipv6_addresses: 0,
+            secondary_addresses: 0,
+            public: None,
+        }],
+        image: Some("ami-0000000a".parse().unwrap()),
+        instance_type: Some("t3.micro".parse().unwrap()),
+        key: None,
+        profile: None,
+        tags: BTreeMap::new(),
+        root_device_type: Some("ebs".into()),
+        root_device: None,
+        volumes: Vec::new(),
+        ebs_optimized: false,
+        monitoring: false,
+        metadata: None,
+        cpu: None,
+        placement: Placement::default(),
+        spot_request: None,
+        managed_by: None,
+    }
+}
+
+fn subnet(id: &str, zone: &str, third: u8) -> Subnet {
+    Subnet {
+        id: id.parse().unwrap(),
+        az: zone.parse().unwrap(),
+        cidr: format!("172.31.{third}.0/20").parse().unwrap(),
+        free_addresses: 100,
+        outpost: None,
+        ipv6_only: false,
+        public_addresses: false,
+        tags: BTreeMap::new(),
+    }
+}
+
+fn table(id: &str, main: bool, to: Option<&str>) -> RouteTable {
+    RouteTable {
+        id: id.parse().unwrap(),
+        main,
+        subnets: Vec::new(),
+        gateways: Vec::new(),
+        routes: to
+            .map(|to| Route {
+                destination: "10.0.0.10/32".parse().unwrap(),
+                target: Target::Interface { id: eni(to), instance: Some(to.parse().unwrap()) },
+                state: RouteState::Active,
+                by_hand: true,
+            })
+            .into_iter()
+            .collect(),
+    }
+}
+
+fn snapshot() -> Snapshot {
+    let holder = instance(A, "subnet-0000000a", "us-east-1a", 48);
+    Snapshot {
+        caller: Caller { account: "123456789012".into(), arn: "arn:aws:iam::1:user/x".into() },
+        vpc: holder.vpc.clone(),
+        vpc_cidrs: alloc::vec!["172.31.0.0/16".parse().unwrap()],
+        instances: [(holder.id.clone(), holder)].into(),
+        subnets: alloc::vec![
+            subnet("subnet-0000000a", "us-east-1a", 48),
+            subnet("subnet-0000000b", "us-east-1b", 32),
+        ],
+        zones: Vec::new(),
+        tables: alloc::vec![table("rtb-00000001", true, Some(A))],
+        groups: alloc::vec![Group {
+            id: "sg-0000000a".parse().unwrap(),
+            vpc: Some("vpc-0000000a".parse().unwrap()),
+        }],
+        key_exists: true,
+        parts: Parts::default(),
+        own_instance: None,
+    }
+}
+
+fn order() -> Order {
+    Order {
+        instance: A.parse().unwrap(),
+        vip: "10.0.0.10/32".parse().unwrap(),
+        wishes: Wishes { groups: alloc::vec!["sg-0000000a".parse().unwrap()], ..Wishes::default() },
+        subnets: Vec::new(),
+        tables: Vec::new(),
+        accepted: Vec::new(),
+        fence: FenceMode::Terminate,
+    }
+}
+
+fn add(snapshot: &mut Snapshot, instance: Instance) {
+    snapshot.instances.insert(instance.id.clone(), instance);
+}
+
+fn holder(snapshot: &mut Snapshot) -> &mut Instance {
+    snapshot.instances.get_mut(&A.parse().unwrap()).unwrap()
+}
+
+/// What one refusal says.
+fn refusal(order: &Order, known: Option<Record>, snapshot: &Snapshot) -> String {
+    let refusals = assess(order, known, snapshot).unwrap_err();
+    assert_eq!(refusals.len(), 1, "{refusals:?}");
+    assert!(!refusals[0].hint.is_empty());
+    refusals[0].what.clone()
+}
+
+#[test]
+fn the_named_holder_of_the_route_is_a_beginning() {
+    let start = assess(&order(), None, &snapshot()).unwrap();
+    assert_eq!(start.record.holder.instance.as_str(), A);
+    assert_eq!(start.record.route_set.len(), 1);
+    assert!(!start.familiar);
+    let told = start.notes.join("\n");
+    assert!(
+        told.contains("Replacements go to: us-east-1b (subnet-0000000b), us-east-1a"),
+        "{told}"
+    );
+    assert!(told.contains("nothing written to i-0000000a's disks comes along"), "{told}");
+}
+
+#[test]
+fn without_any_route_every_table_that_serves_a_subnet_gets_one() {
+    let mut snapshot = snapshot();
+    snapshot.tables = alloc::vec![table("rtb-00000001", true, None), {
+        let mut edge = table("rtb-00000002", false, None);
+        edge.gateways.push("igw-1".into());
+        edge
+    }];
+    let start = assess(&order(), None, &snapshot).unwrap();
+    let set: Vec<&str> = start.record.route_set.iter().map(TableId::as_str).collect();
+    assert_eq!(set, ["rtb-00000001"]);
+}
+
+#[test]
+fn a_table_that_leads_elsewhere_blocks_until_the_tables_are_named() {
+    let mut snapshot = snapshot();
+    add(&mut snapshot, instance(B, "subnet-0000000b", "us-east-1b", 32));
+    snapshot.tables.push(table("rtb-00000002", false, Some(B)));
+    let what = refusal(&order(), None, &snapshot);
+    assert!(what.contains("rtb-00000002") && what.contains("isn't ours"), "{what}");
+    let mut order = order();
+    order.tables.push("rtb-00000001".parse().unwrap());
+    assert_eq!(assess(&order, None, &snapshot).unwrap().record.route_set.len(), 1);
+}
+
+#[test]
+fn a_route_to_a_stranger_refuses_and_one_to_our_own_is_adopted() {
+    let mut snapshot = snapshot();
+    snapshot.tables = alloc::vec![table("rtb-00000001", true, Some(B))];
+    add(&mut snapshot, instance(B, "subnet-0000000b", "us-east-1b", 32));
+    let what = refusal(&order(), None, &snapshot);
+    assert!(what.contains("leads to i-0000000b, not to i-0000000a"), "{what}");
+
+    let ours = snapshot.instances.get_mut(&B.parse().unwrap()).unwrap();
+    ours.tags.insert("rehome:vip".into(), "10.0.0.10".into());
+    ours.tags.insert("rehome:generation".into(), "4".into());
+    let start = assess(&order(), None, &snapshot).unwrap();
+    assert_eq!(start.record.holder.instance.as_str(), B);
+    assert_eq!(start.record.generation, 4);
+}
+
+#[test]
+fn an_instance_that_does_not_exist_is_an_error_unless_our_tags_tell_who_came_after() {
+    let mut snapshot = snapshot();
+    snapshot.instances.clear();
+    snapshot.tables = alloc::vec![table("rtb-00000001", true, None)];
+    assert!(refusal(&order(), None, &snapshot).contains("i-0000000a does not exist"));
+    let mut ours = instance(B, "subnet-0000000b", "us-east-1b", 32);
+    ours.tags.insert("rehome:vip".into(), "10.0.0.10".into());
+    add(&mut snapshot, ours);
+    let start = assess(&order(), None, &snapshot).unwrap();
+    assert_eq!(start.record.holder.instance.as_str(), B);
+}
+
+#[test]
+fn the_state_file_knows_better_than_the_old_flag() {
+    let mut snapshot = snapshot();
+    let mut known = assess(&order(), None, &snapshot).unwrap().record;
+    known.former.push(A.parse().unwrap());
+    add(&mut snapshot, instance(B, "subnet-0000000b", "us-east-1b", 32));
+    known.holder.instance = B.parse().unwrap();
+    known.holder.interface = eni(B);
+    known.holder.subnet = "subnet-0000000b".parse().unwrap();
+    known.holder.az = "us-east-1b".parse().unwrap();
+    let start = assess(&order(), Some(known.clone()), &snapshot).unwrap();
+    assert_eq!(start.record.holder.instance.as_str(), B);
+    assert!(start.familiar);
+
+    known.former.clear();
+    let what = refusal(&order(), Some(known.clone()), &snapshot);
+    assert!(what.contains("has never held"), "{what}");
+    known.former.push(A.parse().unwrap());
+    known.account = "210987654321".into();
+    assert!(refusal(&order(), Some(known), &snapshot).contains("in account 210987654321"));
+}
+
+#[test]
+fn each_kind_of_holder_that_may_not_be_replaced_is_named() {
+    let cases: [(Change<Snapshot>, &str); 4] = [
+        (
+            |s| {
+                let tags = &mut holder(s).tags;
+                tags.insert("aws:autoscaling:groupName".into(), "web".into());
+            },
+            "Auto Scaling group web",
+        ),
+        (|s| holder(s).managed_by = Some("eks".into()), "managed by eks"),
+        (|s| s.own_instance = Some(A.parse().unwrap()), "the machine that rehome runs on"),
+        (|s| s.groups[0].vpc = Some("vpc-0000000b".parse().unwrap()), "belongs to vpc-0000000b"),
+    ];
+    for (change, said) in cases {
+        let mut snapshot = snapshot();
+        change(&mut snapshot);
+        let what = refusal(&order(), None, &snapshot);
+        assert!(what.contains(said), "{what}");
+    }
+}
+
+#[test]
+fn each_loss_has_to_be_agreed_to() {
+    let cases: [(Change<Instance>, Loss); 5] = [
+        (
+            |i| {
+                let mut second = i.interfaces[0].clone();
+                second.id = "eni-0000000e".parse().unwrap();
+                second.device_index = 1;
+                i.interfaces.push(second);
+            },
+            Loss::Interfaces,
+        ),
+        (
+            |i| {
+                i.volumes.push(crate::world::AttachedVolume {
+                    device: "/dev/sdf".into(),
+                    volume: "vol-1".into(),
+                });
+            },
+            Loss::Volumes,
+        ),
+        (
+            |i| {
+                i.interfaces[0].public =
+                    Some(PublicAddress { address: "198.51.100.7".into(), elastic: true });
+            },
+            Loss::ElasticIp,
+        ),
+        (|i| i.root_device_type = Some("instance-store".into()), Loss::InstanceStore),
+        (|i| i.spot_request = Some("sir-1".into()), Loss::Spot),
+    ];
+    for (change, loss) in cases {
+        let mut snapshot = snapshot();
+        snapshot.parts.image = Some(Image {
+            id: "ami-0000000a".parse().unwrap(),
+            available: true,
+            devices: Vec::new(),
+        });
+        change(holder(&mut snapshot));
+        let what = refusal(&order(), None, &snapshot);
+        assert!(what.contains("which a replacement would not have"), "{what}");
+        let mut order = order();
+        order.accepted.push(loss);
+        assert!(assess(&order, None, &snapshot).is_ok(), "{loss:?}");
+    }
+}
+
+#[test]
+fn what_aws_does_not_have_is_refused_by_name() {
+    let mut other = snapshot();
+    other.groups.clear();
+    assert!(refusal(&order(), None, &other).contains("sg-0000000a does not exist"));
+    let mut other = snapshot();
+    other.key_exists = false;
+    let mut keyed = order();
+    keyed.wishes.key = Some("my-keypair".parse().unwrap());
+    assert!(refusal(&keyed, None, &other).contains("key pair my-keypair does not exist"));
+    let mut inside = order();
+    inside.vip = "172.31.48.99".parse().unwrap();
+    let mut bare = snapshot();
+    bare.tables = alloc::vec![table("rtb-00000001", true, None)];
+    assert!(refusal(&inside, None, &bare).contains("inside the VPC's block 172.31.0.0/16"));
+    let mut lone = snapshot();
+    lone.subnets.truncate(1);
+    assert!(refusal(&order(), None, &lone).contains("no subnet in another Availability Zone"));
+}
+
+#[test]
+fn a_terminated_holder_without_a_state_file_is_no_ground_to_build_on() {
+    let mut snapshot = snapshot();
+    let gone = holder(&mut snapshot);
+    gone.state = InstanceState::Terminated;
+    gone.interfaces.clear();
+    gone.address = None;
+    snapshot.tables = alloc::vec![table("rtb-00000001", true, None)];
+    assert!(refusal(&order(), None, &snapshot).contains("no longer tells what it was"));
+}

@@ -9,6 +9,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use nix::sys::signal::SigSet;
+
 use super::boot::{POWER_OFF, REBOOT};
 use super::service::{self, Activity, ServiceError, UNIT_FOLDERS};
 
@@ -85,6 +87,11 @@ pub(super) fn main(args: &[String]) -> ExitCode {
 /// `reboot`, `poweroff`, `halt` and `shutdown`: the machine ends by its own will.
 pub(super) fn power(name: &str, args: &[String]) -> ExitCode {
     let again = name == "reboot" || args.iter().any(|arg| arg == "-r" || arg == "--reboot");
+    // The end of the machine begins with a signal to every process, and this one has succeeded.
+    let patient = SigSet::all().thread_block();
+    if let Err(error) = patient {
+        eprintln!("{name}: {error}");
+    }
     match service::tell_init(if again { REBOOT } else { POWER_OFF }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

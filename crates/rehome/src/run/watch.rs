@@ -86,7 +86,9 @@ impl Watch {
     /// in a socket must not be counted as lost.
     async fn next(&mut self, came: &mut UnboundedReceiver<Done>) -> Event {
         let now = clock::mono();
-        let at = self.controller.next_wakeup().map_or(now + PAUSE_EVERY, |wakeup| wakeup.at);
+        // At least once a second: for the pause file, and for systemd's watchdog.
+        let soon = now + PAUSE_EVERY;
+        let at = self.controller.next_wakeup().map_or(soon, |wakeup| wakeup.at.min(soon));
         let mut answers: Vec<Answer> = Vec::new();
         tokio::select! {
             biased;

@@ -72,6 +72,14 @@ impl Pings {
             .map_or(0, |gap| u64::try_from(gap.as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// For how long nothing has been heard, in milliseconds.
+    pub(super) fn silence_ms(&self) -> u64 {
+        let heard = self.seen.values().rfind(|ping| ping.answered).map_or(0.0, |ping| ping.at);
+        let silence = self.seen.values().next_back().map_or(0.0, |ping| ping.at - heard);
+        std::time::Duration::try_from_secs_f64(silence)
+            .map_or(0, |gap| u64::try_from(gap.as_millis()).unwrap_or(u64::MAX))
+    }
+
     /// The share of answered pings in each of `columns` equal stretches of time, the oldest first;
     /// `None` where there were none.
     pub(super) fn columns(&self, columns: usize) -> Vec<Option<f64>> {

@@ -95,7 +95,11 @@ impl Screen {
             pings.seconds()
         ));
         line(&format!("  {}", bars(&pings.columns(COLUMNS))));
-        let outage = if story.phase() > Phase::Healthy { pings.outage_ms() } else { 0 };
+        let outage = if story.phase() > Phase::Healthy {
+            pings.outage_ms().max(pings.silence_ms())
+        } else {
+            0
+        };
         line(&format!(
             "  {} sent, {} unanswered, longest silence {}",
             pings.sent(),

@@ -1,0 +1,527 @@
+//! Preparing: from the decision to move to a candidate that answers.
+//!
+//! Nothing here touches what serves. A launch is written down before it is made; what it brought is
+//! looked up by its token, never guessed.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::{format, vec};
+use core::time::Duration;
+
+use super::{Controller, Flight, Purpose};
+use crate::call::{Call, Launch, Reply};
+use crate::fault::{CallError, ErrorClass};
+use crate::names::{Az, InstanceId, InterfaceId};
+use crate::placement::Site;
+use crate::policy::FenceMode;
+use crate::probe::Hearing;
+use crate::record::{Attempt, Disposal, Home, Leftover, Stage};
+use crate::say::Line;
+use crate::time::{Mono, Short, Unix};
+use crate::verdict::Seen;
+use crate::world::{Instance, InstanceState, Status};
+
+/// What `back_off` keeps apart.
+const LAUNCH: &str = "launch";
+pub(super) const CHECK: &str = "check";
+
+impl Controller {
+    /// The next thing that the candidate needs.
+    pub(super) fn step_preparing(&mut self, now: Mono) {
+        if self.came_back(now) {
+            return;
+        }
+        if self.hold.is_some() || !self.may_mutate() {
+            return;
+        }
+        let moving = self.record.moving.as_ref().expect("a stage belongs to a move");
+        match &moving.attempt {
+            None => self.begin_attempt(now),
+            Some(attempt) => match (&attempt.instance, &attempt.home) {
+                (None, _) => self.launch_or_look(now),
+                (Some(id), home) => {
+                    let (id, az) = (id.clone(), attempt.site.az.clone());
+                    let home = home.clone();
+                    self.watch_candidate(now, &id, az, home);
+                }
+            },
+        }
+    }
+
+    /// A VIP that answers again ends the move: back to the holder, or on with whom the routes were
+    /// pointed to.
+    fn came_back(&mut self, now: Mono) -> bool {
+        // While it isn't known what a launch brought, the move can't end: it would be forgotten.
+        if !self.is_back(now) || self.is_launching() {
+            return false;
+        }
+        let Some(moving) = self.record.moving.take() else { return false };
+        let holder = self.record.holder.instance.clone();
+        if let Some(attempt) = &moving.attempt {
+            self.dispose_attempt(now, attempt, Leftover::Spare);
+        }
+        self.unsaved = true;
+        self.hold = None;
+        match moving.cut_to.clone() {
+            Some(home) => self.complete(now, &moving, home),
+            None => self.say(Line::Cancelled { instance: holder }),
+        }
+        true
+    }
+
+    /// Chooses the next AZ and writes the launch down.
+    fn begin_attempt(&mut self, now: Mono) {
+        if self.verdict(now).reason_to_move(&self.setup.policy, now).is_none() {
+            return;
+        }
+        let moving = self.record.moving.as_ref().expect("a stage belongs to a move");
+        let spent = moving.launches >= self.setup.policy.launches_max;
+        let untried = |site: &&Site| !moving.tried.contains(&site.az);
+        let Some(site) = self.setup.sites.iter().find(untried).filter(|_| !spent).cloned() else {
+            self.give_up(now);
+            return;
+        };
+        let Some(user_data_sha256) = self.setup.user_data.get(&site.subnet).cloned() else {
+            self.fail_attempt(now, &site, None, "no user data for its subnet");
+            return;
+        };
+        self.record.attempts += 1;
+        let number = self.record.attempts;
+        let attempt = Attempt {
+            number,
+            site: site.clone(),
+            token: self.record.token(number),
+            user_data_sha256,
+            since: self.unix(now),
+            instance: None,
+            home: None,
+        };
+        if let Some(moving) = &mut self.record.moving {
+            moving.attempt = Some(attempt);
+        }
+        self.unsaved = true;
+        self.say(Line::Launching { az: site.az });
+        self.launch(now);
+    }
+
+    /// No candidate is left: back to the old holder while it exists, else stay, and hold.
+    fn give_up(&mut self, now: Mono) {
+        let moving = self.record.moving.as_mut().expect("a stage belongs to a move");
+        let old_exists = self.views.instance.as_ref().is_some_and(|i| !i.state.is_ending());
+        if moving.cut_to.is_some() && old_exists && !moving.old_targets.is_empty() {
+            moving.stage = Stage::RollingBack;
+            self.unsaved = true;
+            let instance = self.record.holder.instance.clone();
+            let why = "no candidate made the address answer".to_string();
+            self.say(Line::RollingBack { instance, why });
+            self.step_rolling_back(now);
+            return;
+        }
+        let tried = crate::verdict::list(moving.tried.iter());
+        self.hold(now, self.setup.policy.hold, format!("no replacement could be had in {tried}"));
+    }
+
+    /// A launch that was begun and brought nothing yet: the same again, or a look whether it did.
+    fn launch_or_look(&mut self, now: Mono) {
+        if self.in_flight(&Purpose::Launch) || self.in_flight(&Purpose::Lookup) {
+            return;
+        }
+        if !self.may_retry(now, LAUNCH) {
+            return;
+        }
+        let attempt = self.attempt();
+        let token = attempt.token.clone();
+        self.call(now, Purpose::Lookup, Call::Launched { token });
+    }
+
+    fn attempt(&self) -> &Attempt {
+        self.record
+            .moving
+            .as_ref()
+            .and_then(|moving| moving.attempt.as_ref())
+            .expect("called only while an attempt is under way")
+    }
+
+    fn launch(&mut self, now: Mono) {
+        let attempt = self.attempt();
+        let launch = Launch {
+            spec: self.record.spec.clone(),
+            subnet: attempt.site.subnet.clone(),
+            az: attempt.site.az.clone(),
+            token: attempt.token.clone(),
+            tags: self.record.tags(attempt.number),
+            user_data_sha256: attempt.user_data_sha256.clone(),
+        };
+        self.call(now, Purpose::Launch, Call::Launch(Box::new(launch)));
+    }
+
+    pub(super) fn on_lookup(&mut self, now: Mono, result: Result<Reply, CallError>) {
+        if !self.is_launching() {
+            return;
+        }
+        match result {
+            Ok(Reply::Instances(found)) => match found.into_iter().next() {
+                Some(instance) => self.on_instance(now, &instance),
+                None => self.on_no_instance(now),
+            },
+            Ok(_) => {}
+            Err(_) => self.back_off(now, LAUNCH),
+        }
+    }
+
+    /// The launch brought nothing that EC2 knows of: the very same again, unless it can't be the
+    /// same any more, or isn't needed.
+    fn on_no_instance(&mut self, now: Mono) {
+        let attempt = self.attempt();
+        let rendered = self.setup.user_data.get(&attempt.site.subnet);
+        let same = rendered == Some(&attempt.user_data_sha256);
+        let needed = self.verdict(now).reason_to_move(&self.setup.policy, now).is_some();
+        if self.token_refused || !same || self.is_back(now) {
+            self.token_refused = false;
+            if let Some(moving) = &mut self.record.moving {
+                moving.attempt = None;
+            }
+            self.unsaved = true;
+        } else if needed && self.may_mutate() {
+            self.launch(now);
+        } else {
+            self.back_off(now, LAUNCH);
+        }
+    }
+
+    /// Whether the VIP has come back by itself.
+    fn is_back(&self, now: Mono) -> bool {
+        self.probing.vip_answers_in_row() >= self.setup.policy.rise
+            && self.vip_hearing(now) == Hearing::Answers
+    }
+
+    fn is_launching(&self) -> bool {
+        let moving = self.record.moving.as_ref();
+        moving.and_then(|moving| moving.attempt.as_ref()).is_some_and(|a| a.instance.is_none())
+    }
+
+    pub(super) fn on_launch(&mut self, now: Mono, result: Result<Reply, CallError>) {
+        if !self.is_launching() {
+            // The move was cancelled while the call was under way.
+            if let Ok(Reply::Launched(instance)) = result {
+                self.dispose_stray(now, &instance);
+            }
+            return;
+        }
+        let error = match result {
+            Ok(Reply::Launched(instance)) => {
+                self.retries = 0;
+                self.on_instance(now, &instance);
+                return;
+            }
+            Ok(_) => return,
+            Err(error) => error,
+        };
+        let site = self.attempt().site.clone();
+        match error.class() {
+            ErrorClass::NextAz => self.fail_attempt(now, &site, None, &error.to_string()),
+            // The token's instance has ended, or was asked for with other words: a new number.
+            ErrorClass::Token => {
+                self.token_refused = true;
+                self.back_off(now, LAUNCH);
+            }
+            ErrorClass::Throttle | ErrorClass::UnknownOutcome | ErrorClass::NotSent => {
+                self.back_off(now, LAUNCH);
+            }
+            ErrorClass::Quota
+            | ErrorClass::Fatal
+            | ErrorClass::Credentials
+            | ErrorClass::NotFound
+            | ErrorClass::RouteMissing
+            | ErrorClass::RouteExists
+            | ErrorClass::Protected => {
+                self.say(Line::AttemptFailed {
+                    az: site.az,
+                    instance: None,
+                    why: error.to_string(),
+                });
+                if let Some(moving) = &mut self.record.moving {
+                    moving.attempt = None;
+                }
+                self.unsaved = true;
+                let why = format!("a launch was refused for good: {}", error.brief());
+                self.hold(now, self.setup.policy.hold, why);
+            }
+        }
+    }
+
+    /// An instance came of the present attempt, by its own answer or by its token.
+    fn on_instance(&mut self, now: Mono, instance: &Instance) {
+        let site = self.attempt().site.clone();
+        if instance.state.is_ending() {
+            self.fail_attempt(now, &site, Some(&instance.id), &ended(instance));
+            return;
+        }
+        if let Some(moving) = &mut self.record.moving {
+            moving.launches += 1;
+            if let Some(attempt) = &mut moving.attempt {
+                attempt.instance = Some(instance.id.clone());
+            }
+        }
+        // The id is worth more than anything: it is written down before it is spoken of.
+        self.persist();
+        self.say(Line::Launched { instance: instance.id.clone() });
+        self.learn_home(instance);
+    }
+
+    /// Completes what is known of the candidate from an answer of EC2.
+    fn learn_home(&mut self, instance: &Instance) {
+        let known = self.attempt().home.is_some();
+        let az = self.attempt().site.az.clone();
+        let subnet = self.attempt().site.subnet.clone();
+        let interface = instance.primary_interface();
+        let (Some(interface), Some(address)) = (interface, instance.address) else { return };
+        if known {
+            return;
+        }
+        let home = Home {
+            instance: instance.id.clone(),
+            interface: interface.id.clone(),
+            address,
+            az,
+            subnet,
+            groups: interface.groups.clone(),
+            answered: false,
+        };
+        if let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut()) {
+            attempt.home = Some(home);
+        }
+        self.unsaved = true;
+        self.say(Line::Waiting { instance: instance.id.clone(), address });
+    }
+
+    /// Reads the candidate, switches its source/dest check off, and sees whether it is ready.
+    fn watch_candidate(&mut self, now: Mono, id: &InstanceId, az: Az, home: Option<Home>) {
+        let asked = self.views.others.get(id).map(|seen| seen.asked);
+        let due = asked.is_none_or(|at| now >= at + self.poll_step());
+        if due && !self.in_flight(&Purpose::Candidate) {
+            let ids = vec![id.clone()];
+            self.call(
+                now,
+                Purpose::Candidate,
+                Call::Instances { az: az.clone(), ids: ids.clone() },
+            );
+            self.call(now, Purpose::Candidate, Call::Statuses { az, ids });
+        }
+        let Some(home) = home else { return };
+        if self.is_ready(now, &home) {
+            self.commit(now, home);
+            return;
+        }
+        let site = self.attempt().site.clone();
+        let age = self.unix(now).0.saturating_sub(self.attempt().since.0);
+        let within = self.setup.policy.ready_within;
+        if Duration::from_secs(age) > within {
+            let why = format!("not ready within {}", Short(within));
+            self.fail_attempt(now, &site, Some(id), &why);
+        }
+    }
+
+    pub(super) fn on_candidate(
+        &mut self,
+        now: Mono,
+        flight: &Flight,
+        result: Result<Reply, CallError>,
+    ) {
+        let Call::Instances { ids, .. } = &flight.call else {
+            if let Ok(Reply::Statuses(statuses)) = result {
+                for status in statuses {
+                    self.views.statuses.insert(status.instance.clone(), status);
+                }
+            }
+            return;
+        };
+        let [id] = ids.as_slice() else { return };
+        let what = match result {
+            Ok(Reply::Instances(found)) => Ok(found.into_iter().find(|i| i.id == *id)),
+            Ok(_) => return,
+            Err(error) => Err(error.brief().to_string()),
+        };
+        self.views.others.insert(id.clone(), Seen { asked: flight.sent, what: what.clone() });
+        let Some(attempt) = self.record.moving.as_ref().and_then(|m| m.attempt.as_ref()) else {
+            return;
+        };
+        if attempt.instance.as_ref() != Some(id) {
+            return;
+        }
+        let site = attempt.site.clone();
+        let preparing = self.record.moving.as_ref().is_some_and(|m| m.stage == Stage::Preparing);
+        match what {
+            Ok(Some(instance)) if preparing => {
+                if instance.state.is_leaving() {
+                    self.fail_attempt(now, &site, Some(id), &ended(&instance));
+                    return;
+                }
+                self.learn_home(&instance);
+                self.check_off(now, &instance);
+            }
+            Ok(Some(_) | None) | Err(_) => {}
+        }
+    }
+
+    /// Switches the source/dest check off where a reading shows it on.
+    fn check_off(&mut self, now: Mono, instance: &Instance) {
+        let Some(interface) = instance.primary_interface() else { return };
+        let purpose = Purpose::Check(instance.id.clone());
+        let on = interface.source_dest_check == Some(true);
+        if on && self.may_mutate() && !self.in_flight(&purpose) && self.may_retry(now, CHECK) {
+            let interface = interface.id.clone();
+            self.call(now, purpose, Call::DisableSourceDestCheck { interface });
+        }
+    }
+
+    pub(super) fn on_check(
+        &mut self,
+        now: Mono,
+        instance: &InstanceId,
+        result: Result<Reply, CallError>,
+    ) {
+        match result {
+            Ok(_) => {
+                // Confirmed only by a reading: ask at once.
+                self.views.others.remove(instance);
+                if *instance == self.record.holder.instance {
+                    self.say(Line::SourceDestCheckOff { instance: instance.clone() });
+                    self.healing.check_off_at = Some(now);
+                }
+            }
+            Err(error) => {
+                self.back_off(now, CHECK);
+                let text = format!("Source/destination check of {instance}: {error}");
+                self.say_once(Line::Notice { text });
+            }
+        }
+    }
+
+    /// Running, its source/dest check off by a reading, and its primary address answers; where
+    /// ICMP to it isn't admitted, its status checks have to pass instead.
+    fn is_ready(&self, now: Mono, home: &Home) -> bool {
+        let Some(Some(instance)) = self.other_since(&home.instance, self.begun) else {
+            return false;
+        };
+        let off = instance
+            .interface(&home.interface)
+            .is_some_and(|interface| interface.source_dest_check == Some(false));
+        if instance.state != InstanceState::Running || !off {
+            return false;
+        }
+        let answers = self.probing.primary_answers_in_row(&home.instance);
+        let policy = &self.setup.policy;
+        let passed = self.views.statuses.get(&home.instance).is_some_and(Status::passed);
+        let mute = !self.probing.answered_ever(home)
+            && !matches!(
+                self.probing.primary_hearing(&home.instance, policy, now),
+                Some(Hearing::Answers)
+            );
+        answers >= policy.rise || (passed && mute)
+    }
+
+    /// The second look, right before the cut: the verdict again, on fresh evidence, after enough
+    /// silence.
+    fn commit(&mut self, now: Mono, home: Home) {
+        let policy = &self.setup.policy;
+        let verdict = self.verdict(now);
+        let silent_since = match self.vip_hearing(now) {
+            Hearing::Silent { since, .. } => since,
+            Hearing::Answers | Hearing::Unknown(_) => return,
+        };
+        let enough = now.since(silent_since) >= policy.commit_after;
+        // A probe is lost when its timeout is over, so the newest loss is at least that old.
+        let fresh = self.probing.vip_is_fresh(now, policy.interval * 2);
+        let dead = verdict.reason_to_move(policy, now).is_some();
+        if !(dead && enough && fresh && self.holder_read_since(silent_since)) {
+            if !dead {
+                let text = format!("New instance {} is ready; waiting: {verdict}", home.instance);
+                self.say_once(Line::Notice { text });
+            }
+            return;
+        }
+        self.say(Line::Ready { instance: home.instance.clone() });
+        self.begin_cut(now, home);
+    }
+
+    /// Gives the present attempt up and makes room for the next.
+    pub(super) fn fail_attempt(
+        &mut self,
+        now: Mono,
+        site: &Site,
+        instance: Option<&InstanceId>,
+        why: &str,
+    ) {
+        let az = site.az.clone();
+        self.say(Line::AttemptFailed { az, instance: instance.cloned(), why: why.to_string() });
+        let last = self.record.moving.as_ref().is_some_and(|moving| {
+            let left = self.setup.sites.iter().filter(|s| !moving.tried.contains(&s.az)).count();
+            left <= 1 || moving.launches >= self.setup.policy.launches_max
+        });
+        let attempt = self.record.moving.as_mut().and_then(|moving| {
+            moving.stage = Stage::Preparing;
+            moving.tried.push(site.az.clone());
+            moving.attempt.take()
+        });
+        self.unsaved = true;
+        self.retry_at.remove(LAUNCH);
+        let Some(attempt) = attempt else { return };
+        if let Some(id) = attempt.instance.clone() {
+            self.record.remember_former(&id);
+            if last {
+                // The last one is kept for a look.
+                let why = "the last candidate is kept for a look".to_string();
+                self.say(Line::Kept { instance: id, former: false, why });
+            } else {
+                self.dispose_attempt(now, &attempt, Leftover::Failed);
+            }
+        }
+    }
+
+    /// Puts what came of an attempt on the way out.
+    fn dispose_attempt(&mut self, now: Mono, attempt: &Attempt, why: Leftover) {
+        let Some(instance) = attempt.instance.clone() else { return };
+        let interface = attempt.home.as_ref().map(|home| home.interface.clone());
+        self.dispose(now, instance, attempt.site.az.clone(), interface, why);
+    }
+
+    /// An instance that was launched for a move that is over.
+    fn dispose_stray(&mut self, now: Mono, instance: &Instance) {
+        let Some(az) = instance.az.clone() else { return };
+        let interface = instance.primary_interface().map(|interface| interface.id.clone());
+        self.dispose(now, instance.id.clone(), az, interface, Leftover::Spare);
+    }
+
+    fn dispose(
+        &mut self,
+        now: Mono,
+        instance: InstanceId,
+        az: Az,
+        interface: Option<InterfaceId>,
+        why: Leftover,
+    ) {
+        let wait = match why {
+            Leftover::Spare => self.setup.policy.spare_kept.as_secs(),
+            Leftover::Former | Leftover::Failed => 0,
+        };
+        self.record.disposals.push(Disposal {
+            instance,
+            az,
+            interface,
+            address: None,
+            why,
+            mode: FenceMode::Terminate,
+            not_before: Unix(self.unix(now).0 + wait),
+            ordered: false,
+        });
+        self.unsaved = true;
+    }
+}
+
+fn ended(instance: &Instance) -> String {
+    match &instance.state_reason {
+        Some(reason) => format!("{} ({reason})", instance.state),
+        None => instance.state.to_string(),
+    }
+}
