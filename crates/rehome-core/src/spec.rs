@@ -133,6 +133,18 @@ pub struct Parts {
     pub credits: Option<String>,
     /// `DescribeInstanceAttribute` `instanceInitiatedShutdownBehavior`.
     pub shutdown_behavior: Option<String>,
+    /// How the holder's placement group places, by `DescribePlacementGroups`.
+    pub placement_strategy: Option<String>,
+}
+
+impl Parts {
+    /// Whether the holder's placement group can take an instance in another AZ. A cluster lies in
+    /// one AZ (EC2 user guide, "Placement strategies"); of a group that can't be read nothing is
+    /// assumed.
+    #[must_use]
+    pub fn group_spans_zones(&self) -> bool {
+        matches!(self.placement_strategy.as_deref(), Some("partition" | "spread"))
+    }
 }
 
 /// Why no spec can be built.
@@ -178,8 +190,8 @@ impl LaunchSpec {
             credits: parts.credits.clone().filter(|_| same_type),
             shutdown_behavior: parts.shutdown_behavior.clone(),
             dedicated: holder.placement.tenancy.as_deref() == Some("dedicated"),
-            placement_group: holder.placement.group.clone(),
-            partition: holder.placement.partition,
+            placement_group: holder.placement.group.clone().filter(|_| parts.group_spans_zones()),
+            partition: holder.placement.partition.filter(|_| parts.group_spans_zones()),
             devices: devices(holder, parts),
             ipv6_addresses: primary.map_or(0, |interface| interface.ipv6_addresses),
             public_address: primary

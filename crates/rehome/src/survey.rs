@@ -131,7 +131,12 @@ async fn parts(
     let volumes: Vec<String> =
         holder.volumes.iter().map(|attached| attached.volume.clone()).collect();
     let volumes = if volumes.is_empty() { Vec::new() } else { aws.volumes(&volumes).await? };
+    let placement_strategy = match &holder.placement.group {
+        Some(group) => aws.placement_strategy(group).await?,
+        None => None,
+    };
     Ok(Parts {
+        placement_strategy,
         image,
         volumes,
         credits: aws.credits(&holder.id).await?,

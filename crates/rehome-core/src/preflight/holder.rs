@@ -225,6 +225,15 @@ pub(super) fn refused(order: &Order, record: &Record, snapshot: &Snapshot) -> Ve
             "only that service may replace it",
         ));
     }
+    let image = &record.spec.image;
+    let bootable =
+        snapshot.parts.image.as_ref().is_some_and(|one| one.id == *image && one.available);
+    if !holder.state.is_ending() && order.wishes.image.is_none() && !bootable {
+        refusals.push(Refusal::new(
+            format!("{id}'s image {image} no longer exists, so no replacement can boot from it"),
+            "name another with --image",
+        ));
+    }
     for (loss, what) in losses(holder, snapshot) {
         if !order.accepted.contains(&loss) {
             refusals.push(Refusal::new(
@@ -266,6 +275,11 @@ fn losses(holder: &Instance, snapshot: &Snapshot) -> Vec<(Loss, String)> {
     }
     if let Some(host) = &holder.placement.host {
         losses.push((Loss::Placement, format!("the Dedicated Host {host}")));
+    }
+    if let Some(group) = &holder.placement.group
+        && !snapshot.parts.group_spans_zones()
+    {
+        losses.push((Loss::Placement, format!("its place in the cluster placement group {group}")));
     }
     if let Some(request) = &holder.spot_request {
         losses.push((Loss::Spot, format!("the spot request {request}")));

@@ -101,9 +101,13 @@ fn snapshot() -> Snapshot {
             vpc: Some("vpc-0000000a".parse().unwrap()),
         }],
         key_exists: true,
-        parts: Parts::default(),
+        parts: Parts { image: Some(image()), ..Parts::default() },
         own_instance: None,
     }
+}
+
+fn image() -> Image {
+    Image { id: "ami-0000000a".parse().unwrap(), available: true, devices: Vec::new() }
 }
 
 fn order() -> Order {
@@ -248,7 +252,7 @@ fn each_kind_of_holder_that_may_not_be_replaced_is_named() {
 
 #[test]
 fn each_loss_has_to_be_agreed_to() {
-    let cases: [(Change<Instance>, Loss); 5] = [
+    let cases: [(Change<Instance>, Loss); 6] = [
         (
             |i| {
                 let mut second = i.interfaces[0].clone();
@@ -275,15 +279,11 @@ fn each_loss_has_to_be_agreed_to() {
             Loss::ElasticIp,
         ),
         (|i| i.root_device_type = Some("instance-store".into()), Loss::InstanceStore),
+        (|i| i.placement.group = Some("tight".into()), Loss::Placement),
         (|i| i.spot_request = Some("sir-1".into()), Loss::Spot),
     ];
     for (change, loss) in cases {
         let mut snapshot = snapshot();
-        snapshot.parts.image = Some(Image {
-            id: "ami-0000000a".parse().unwrap(),
-            available: true,
-            devices: Vec::new(),
-        });
         change(holder(&mut snapshot));
         let what = refusal(&order(), None, &snapshot);
         assert!(what.contains("which a replacement would not have"), "{what}");
@@ -308,6 +308,9 @@ fn what_aws_does_not_have_is_refused_by_name() {
     let mut bare = snapshot();
     bare.tables = alloc::vec![table("rtb-00000001", true, None)];
     assert!(refusal(&inside, None, &bare).contains("inside the VPC's block 172.31.0.0/16"));
+    let mut bare = snapshot();
+    bare.parts.image = None;
+    assert!(refusal(&order(), None, &bare).contains("image ami-0000000a no longer exists"));
     let mut lone = snapshot();
     lone.subnets.truncate(1);
     assert!(refusal(&order(), None, &lone).contains("no subnet in another Availability Zone"));

@@ -120,6 +120,21 @@ impl Aws {
         }
     }
 
+    /// How a placement group places: `cluster`, `partition` or `spread`; nothing where it is gone.
+    ///
+    /// # Errors
+    /// Where nobody answers.
+    pub(crate) async fn placement_strategy(
+        &self,
+        group: &str,
+    ) -> Result<Option<String>, CallError> {
+        let by_name = filter("group-name", [group]);
+        let request = self.ec2.describe_placement_groups().filters(by_name);
+        let output = send("DescribePlacementGroups", request.send()).await?;
+        let strategy = output.placement_groups().first().and_then(|group| group.strategy());
+        Ok(strategy.map(|strategy| strategy.as_str().to_owned()))
+    }
+
     /// The image, if this account can see it.
     ///
     /// # Errors

@@ -125,6 +125,7 @@ impl Watch {
         for action in actions {
             match action {
                 Action::Probe { probe, source, target } => {
+                    tracing::debug!(probe = probe.0, ?source, %target, "probe");
                     if let Err(why) = self.prober.send(probe.0, source, target) {
                         tracing::debug!(probe = probe.0, %target, why, "probe not sent");
                         events.push_back(Event::Unsent(probe, why));
@@ -189,9 +190,7 @@ impl Watch {
         if let (Line::Status { .. }, Some(notify)) = (line, &self.notify) {
             notify.status(&line.to_string());
         }
-        if let Line::Moving { evidence, .. } | Line::Suspect { evidence } = line {
-            tracing::debug!(evidence, "decided on");
-        }
+        tracing::debug!(evidence = ?self.controller.evidence(clock::mono()), "verdict rests on");
         if let (Some(occasion), Some(hook)) = (line.occasion(), &self.hook) {
             hook.tell(self.facts(occasion, line));
         }
