@@ -18,8 +18,8 @@
 //! what is wanted with what was observed and does the next thing that is missing. Nothing depends
 //! on having seen a change happen, so a restart in any place is only another first look.
 //!
-//! Instances that lost the address, or were launched in vain, are [disposed of](disposing) on the
-//! side, under guards of their own; routes that drift are [healed](healing) while nothing moves.
+//! Instances that lost the address, or were launched in vain, are disposed of on the
+//! side, under guards of their own; routes that drift are healed while nothing moves.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

@@ -7,7 +7,7 @@
 //!
 //! Reading order: the words ([`time`], [`names`], [`net`]), what is observed ([`world`],
 //! [`fault`]), what is wanted ([`spec`], [`placement`], [`policy`]), what is asked of the outside
-//! ([`call`]), the judgment ([`probe`], [`evidence`], [`verdict`]), the memory ([`record`]), the
+//! ([`call`]), the judgment ([`probe`], [`verdict`]), the memory ([`record`]), the
 //! beginning ([`preflight`]) and the machine ([`controller`]).
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]

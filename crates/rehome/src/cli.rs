@@ -376,10 +376,9 @@ mod tests {
 
     fn parsed(extra: &[&str]) -> Result<RunArgs, String> {
         let words = MISSION.iter().chain(extra);
-        match Cli::try_parse_from(words).map_err(|error| error.to_string())?.command {
-            Command::Run(args) => Ok(*args),
-            other => panic!("parsed as {other:?}"),
-        }
+        let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
+        let Command::Run(args) = cli.command else { panic!("parsed as {cli:?}") };
+        Ok(*args)
     }
 
     #[test]

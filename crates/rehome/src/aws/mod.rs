@@ -5,7 +5,7 @@
 //! Nothing is decided here, and nothing is retried.
 //!
 //! Reading order: the connection ([`client`]), its HTTP ([`http`]), what is sent in the core's name
-//! ([`calls`], [`write`]), what is read at the start ([`read`]), the translations ([`convert`],
+//! ([`calls`], [`mod@write`]), what is read at the start ([`read`]), the translations ([`convert`],
 //! [`path`], [`error`]), and the metadata service ([`imds`]).
 
 mod calls;
