@@ -160,7 +160,6 @@ struct Flight {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Hold {
     until: Mono,
-    why: String,
 }
 
 /// Keeps one VIP alive. See the module's page.
@@ -243,8 +242,11 @@ impl Controller {
             return Vec::new();
         }
         self.now = now;
-        self.notice_stall(now, &event);
+        let asleep = self.expected.is_some_and(|at| now > at + STALL);
         self.on_event(now, event);
+        if asleep {
+            self.probing.void();
+        }
         self.step(now);
         if self.unsaved {
             self.persist();
@@ -314,13 +316,6 @@ impl Controller {
         self.step_report(now);
     }
 
-    fn notice_stall(&mut self, now: Mono, event: &Event) {
-        let asleep = self.expected.is_some_and(|at| now > at + STALL);
-        if asleep && !matches!(event, Event::Answers(_)) {
-            self.probing.void();
-        }
-    }
-
     fn on_paused(&mut self, why: Option<String>) {
         if why.is_some() != self.paused.is_some() {
             let text = match &why {
@@ -385,11 +380,8 @@ impl Controller {
 
     /// Decides not to act until `now + time`, and tells.
     fn hold(&mut self, now: Mono, time: Duration, why: String) {
-        let known = self.hold.as_ref().is_some_and(|hold| hold.why == why);
-        self.hold = Some(Hold { until: now + time, why: why.clone() });
-        if !known {
-            self.say(Line::Held { why });
-        }
+        self.hold = Some(Hold { until: now + time });
+        self.say_once(Line::Held { why });
     }
 
     /// Whether anything may be changed at all.
