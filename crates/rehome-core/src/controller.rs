@@ -35,7 +35,7 @@ use crate::fault::CallError;
 use crate::names::{InstanceId, SubnetId, TableId};
 use crate::placement::Site;
 use crate::policy::Policy;
-use crate::probe::ProbeId;
+use crate::probe::{Hearing, ProbeId};
 use crate::record::Record;
 use crate::say::Line;
 use crate::spec::Wishes;
@@ -71,6 +71,8 @@ pub enum Event {
     Paused(Option<String>),
     /// A signal asked for the end.
     Stop,
+    /// A [`Persist`](Action::Persist) failed: what was told there isn't durable.
+    NotPersisted,
     /// Nothing but time.
     Tick,
 }
@@ -144,6 +146,8 @@ enum Purpose {
     Candidate,
     Launch,
     Lookup,
+    Stray(String),
+    Look(InstanceId),
     Check(InstanceId),
     Route(TableId),
     Heal(TableId),
@@ -188,10 +192,15 @@ pub struct Controller {
     expected: Option<Mono>,
     now: Mono,
     token_refused: bool,
+    resave_at: Option<Mono>,
+    token_in_doubt: bool,
 }
 
 /// A call that isn't sent within this time of being decided is dropped: what it rested on is old.
 const SEND_WITHIN: Duration = Duration::from_secs(2);
+
+/// Between two tries to write a record that couldn't be written; a mutation tries at once.
+const RESAVE_AFTER: Duration = Duration::from_secs(1);
 
 /// A loop that wakes up later than this after it wanted to has slept through its deadlines, and
 /// what it missed in that time says nothing about the network.
@@ -226,6 +235,9 @@ impl Controller {
             expected: None,
             now: begun,
             token_refused: false,
+            resave_at: None,
+            // What an earlier process did with the present token isn't known.
+            token_in_doubt: true,
         }
     }
 
@@ -248,7 +260,7 @@ impl Controller {
             self.probing.void();
         }
         self.step(now);
-        if self.unsaved {
+        if self.unsaved && self.resave_at.is_none_or(|at| at <= now) {
             self.persist();
         }
         self.expected = self.next_wakeup().map(|wakeup| wakeup.at);
@@ -277,12 +289,17 @@ impl Controller {
     /// Everything that a verdict rests on at `now`.
     #[must_use]
     pub fn evidence(&self, now: Mono) -> Evidence {
+        let vip = self.vip_hearing(now);
+        let since = match &vip {
+            Hearing::Silent { since, .. } => *since,
+            Hearing::Answers | Hearing::Unknown(_) => now,
+        };
         Evidence {
-            vip: self.vip_hearing(now),
             primary: self.probing.primary(&self.record.holder, &self.setup.policy, now),
-            holder: self.views.holder.clone(),
+            holder: self.views.holder_seen(since),
             routes: self.routes_seen(),
-            path: self.views.path_changes(&self.record.path),
+            path: self.views.path_changes(&self.record.path, &self.record.holder.groups),
+            vip,
         }
     }
 
@@ -296,6 +313,10 @@ impl Controller {
                 if self.stop_by.is_none() {
                     self.stop_by = Some(now + self.setup.policy.stop_within);
                 }
+            }
+            Event::NotPersisted => {
+                self.unsaved = true;
+                self.resave_at = Some(now + RESAVE_AFTER);
             }
             Event::Tick => {}
         }
@@ -312,6 +333,7 @@ impl Controller {
         self.step_polls(now);
         self.step_move(now);
         self.step_healing(now);
+        self.step_lost_launches(now);
         self.step_disposals(now);
         self.step_report(now);
     }
@@ -399,6 +421,7 @@ impl Controller {
 
     fn persist(&mut self) {
         self.unsaved = false;
+        self.resave_at = None;
         self.actions.push(Action::Persist(Box::new(self.record.clone())));
     }
 
@@ -422,11 +445,17 @@ impl Controller {
 
     fn on_call_done(&mut self, now: Mono, id: CallId, result: Result<Reply, CallError>) {
         let Some(flight) = self.flights.remove(&id) else { return };
+        if flight.call.mutates() && matches!(result, Err(CallError::NotSent(_))) {
+            // It may have been the record that couldn't be written.
+            self.unsaved = true;
+        }
         match flight.purpose.clone() {
             Purpose::Watch => self.on_watched(&flight, result),
             Purpose::Candidate => self.on_candidate(now, &flight, result),
             Purpose::Launch => self.on_launch(now, result),
             Purpose::Lookup => self.on_lookup(now, result),
+            Purpose::Stray(token) => self.on_stray(now, &token, result),
+            Purpose::Look(instance) => self.on_looked(&instance, &flight, result),
             Purpose::Check(instance) => self.on_check(now, &instance, result),
             Purpose::Route(table) => self.on_route(now, &table, &flight.call, result),
             Purpose::Heal(table) => self.on_healed(now, &table, &flight.call, result),

@@ -87,6 +87,9 @@ fn choose<'a>(
     if zone.is_some_and(|zone| zone.kind != "availability-zone") {
         return Err("not an Availability Zone".to_string());
     }
+    if zone.is_some_and(|zone| !zone.available) {
+        return Err("EC2 calls the zone impaired".to_string());
+    }
     if let Some(subnet) = rivals.iter().find(|subnet| wanted.contains(&subnet.id)) {
         return usable(subnet).map(|()| *subnet);
     }

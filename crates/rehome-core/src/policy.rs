@@ -67,7 +67,7 @@ pub struct Policy {
     /// A candidate that isn't ready by then is given up. A cold launch takes about 26 s; images
     /// that load their disks lazily take minutes.
     pub ready_within: Duration,
-    /// All routes replaced and read back by then, or back they go.
+    /// All routes replaced and read back by then, or the candidate is given up.
     pub cut_within: Duration,
     /// The VIP answers from its new home by then: the guest may still be running its user data.
     pub verify_within: Duration,

@@ -179,10 +179,13 @@ pub fn assess(
         let why: Vec<String> =
             sites.refused.iter().map(|zone| format!("{}: {}", zone.az, zone.why)).collect();
         let why = if why.is_empty() { "the VPC has none".to_string() } else { why.join("; ") };
-        refusals.push(Refusal::new(
-            format!("no subnet in another Availability Zone can take a replacement ({why})"),
-            "create a subnet there, or name one with --subnet",
-        ));
+        let what = format!("no subnet in another Availability Zone can take a replacement ({why})");
+        // What is full today need not be tomorrow, and a move may be under way.
+        if familiar {
+            notes.push(what);
+        } else {
+            refusals.push(Refusal::new(what, "create a subnet there, or name one with --subnet"));
+        }
     }
     if !refusals.is_empty() {
         return Err(refusals);

@@ -17,6 +17,9 @@ use crate::time::Mono;
 /// still finds its probe.
 const SENT_MAX: usize = 64;
 
+/// Losses in a row after which an address no longer counts as answering steadily.
+pub const DOUBT: u32 = 3;
+
 /// Names one probe, for as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ProbeId(pub u64);
@@ -40,6 +43,8 @@ pub struct PathLog {
     silent_since: Option<Mono>,
     lost_at: Option<Mono>,
     unsent: Option<(Mono, String)>,
+    /// Since when it has answered without a doubt: no [`DOUBT`] losses in a row.
+    well_since: Option<Mono>,
 }
 
 /// What a path says at a moment.
@@ -72,6 +77,8 @@ impl PathLog {
         self.sent.remove(&probe);
         self.unsent = Some((at, why));
         self.answers_in_row = 0;
+        self.losses = 0;
+        self.silent_since = None;
     }
 
     /// Notes an answer; false where the probe isn't one of this path's. A late answer counts:
@@ -83,6 +90,7 @@ impl PathLog {
         self.answered_at = Some(self.answered_at.map_or(at, |before| before.max(at)));
         self.answered_ever = true;
         self.unsent = None;
+        self.well_since.get_or_insert(at);
         self.answers_in_row = self.answers_in_row.saturating_add(1);
         self.losses = 0;
         self.silent_since = None;
@@ -99,7 +107,15 @@ impl PathLog {
             if self.answered_at.is_some_and(|answered| answered > sent.at) {
                 continue;
             }
+            // What can be sent again is lost or answered again, and no longer unknown.
+            if self.unsent.as_ref().is_some_and(|(at, _)| *at > sent.at) {
+                continue;
+            }
+            self.unsent = None;
             self.losses = self.losses.saturating_add(1);
+            if self.losses >= DOUBT {
+                self.well_since = None;
+            }
             self.answers_in_row = 0;
             self.lost_at = Some(now);
             let since = self.silent_since.map_or(sent.at, |since| since.min(sent.at));
@@ -112,6 +128,8 @@ impl PathLog {
     /// something new is heard or missed.
     pub fn void(&mut self) {
         self.sent.clear();
+        self.unsent = None;
+        self.well_since = None;
         self.answered_at = None;
         self.losses = 0;
         self.silent_since = None;
@@ -152,6 +170,12 @@ impl PathLog {
     #[must_use]
     pub fn answered_ever(&self) -> bool {
         self.answered_ever
+    }
+
+    /// Since when it has answered steadily.
+    #[must_use]
+    pub fn well_since(&self) -> Option<Mono> {
+        self.well_since
     }
 
     /// When it last answered.

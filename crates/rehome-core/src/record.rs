@@ -74,6 +74,8 @@ pub struct Attempt {
     pub user_data_sha256: String,
     /// When it was begun.
     pub since: Unix,
+    /// Whether the call may have left: then only its token can tell what it brought.
+    pub maybe_sent: bool,
     /// What came of it.
     pub instance: Option<InstanceId>,
     /// What is known of that instance, once EC2 tells.
@@ -95,6 +97,8 @@ pub struct Move {
     pub launches: u32,
     /// Who the routes were pointed to last, where any were.
     pub cut_to: Option<Home>,
+    /// Whether a person stopped the holder: then it is moved away from, and kept.
+    pub by_person: bool,
     /// Where each table's route led before the first cut.
     pub old_targets: BTreeMap<TableId, InterfaceId>,
 }
@@ -129,6 +133,17 @@ pub struct Disposal {
     pub not_before: Unix,
     /// Whether the order was given already.
     pub ordered: bool,
+    /// Whether a person stopped it once: then it is never ended, whatever it does later.
+    pub by_person: bool,
+}
+
+/// A launch that was given up before it was known what it brought. EC2 may show its instance late.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostLaunch {
+    /// Its client token.
+    pub token: String,
+    /// When it was given up.
+    pub since: Unix,
 }
 
 /// All that one VIP's controller remembers.
@@ -162,6 +177,8 @@ pub struct Record {
     pub moving: Option<Move>,
     /// Instances on their way out.
     pub disposals: Vec<Disposal>,
+    /// Launches whose instances may still turn up.
+    pub lost_launches: Vec<LostLaunch>,
     /// Instances that once held the VIP or were given up, the newest last.
     pub former: Vec<InstanceId>,
     /// When moves were begun, for the budget; a day's worth.
@@ -196,7 +213,8 @@ impl Record {
             self.former.push(instance.clone());
         }
         if self.former.len() > FORMER_MAX {
-            self.former.remove(0);
+            // The first is the one that the command line names for ever.
+            self.former.remove(1);
         }
     }
 

@@ -131,8 +131,8 @@ pub enum Line {
         address: Ipv4Addr,
         /// Its new home.
         instance: InstanceId,
-        /// How long no probe was answered.
-        silent_for: Duration,
+        /// How long no probe was answered, where this process saw it all.
+        silent_for: Option<Duration>,
     },
     /// The holder came back before anything was cut.
     Cancelled {
@@ -326,8 +326,11 @@ impl fmt::Display for Line {
             Line::Verifying { address, instance } => {
                 write!(f, "Waiting for {address} to answer from {instance}...")
             }
-            Line::Verified { address, instance, silent_for } => {
+            Line::Verified { address, instance, silent_for: Some(silent_for) } => {
                 write!(f, "{address} answers from {instance} after {}", Short(*silent_for))
+            }
+            Line::Verified { address, instance, silent_for: None } => {
+                write!(f, "{address} answers from {instance}")
             }
             Line::Cancelled { instance } => {
                 write!(f, "Instance {instance} answers again; the move is cancelled")

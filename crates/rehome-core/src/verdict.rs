@@ -154,16 +154,20 @@ pub fn judge(evidence: &Evidence) -> Verdict {
             return Verdict::HolderDead { reason: Reason::State(state.clone()), since };
         }
     }
-    match fresh(evidence.routes.as_ref(), since) {
-        Err(why) => return Verdict::Unknown(format!("the route tables: {why}")),
-        Ok(wrong) if !wrong.is_empty() => return Verdict::Drift(wrong.clone()),
-        Ok(_) => {}
+    // A holder that is deaf on both addresses isn't mended by a route.
+    let silent = matches!(evidence.primary, Hearing::Silent { .. });
+    if !silent {
+        match fresh(evidence.routes.as_ref(), since) {
+            Err(why) => return Verdict::Unknown(format!("the route tables: {why}")),
+            Ok(wrong) if !wrong.is_empty() => return Verdict::Drift(wrong.clone()),
+            Ok(_) => {}
+        }
     }
     if evidence.primary == Hearing::Answers {
         return Verdict::AddressLost { since };
     }
     if let Some(check) = impaired {
-        return Verdict::HolderDead { reason: Reason::StatusCheck(check.to_string()), since };
+        return Verdict::HolderDead { reason: Reason::StatusCheck(check.clone()), since };
     }
     if let Hearing::Unknown(why) = &evidence.primary {
         return Verdict::Unknown(format!("the holder's primary address: {why}"));

@@ -195,7 +195,7 @@ pub(crate) struct KnobArgs {
     /// A candidate that isn't ready by then is given up
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_positive)]
     pub(crate) ready_within: Duration,
-    /// Routes that aren't all replaced by then go back
+    /// A candidate that the routes can't all be pointed to by then is given up
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_positive)]
     pub(crate) cut_within: Duration,
     /// The address has to answer from its new home by then
@@ -225,7 +225,8 @@ pub(crate) struct OperationArgs {
     /// Address of this machine to probe from; may be repeated [default: its own ones on the way]
     #[arg(long, value_name = "IP")]
     pub(crate) probe_source: Vec<Ipv4Addr>,
-    /// Where the state is kept [default: $STATE_DIRECTORY, else ~/.local/state/rehome]
+    /// Where the state is kept [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/rehome, else
+    /// ~/.local/state/rehome]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
     /// Program that is told when something happens (absolute path, facts in its environment)
@@ -268,10 +269,9 @@ pub(crate) struct ResumeArgs {
 
 /// One VIP or all.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
 pub(crate) struct WhomArgs {
     /// The address
-    #[arg(value_name = "VIP", conflicts_with = "all")]
+    #[arg(value_name = "VIP", required_unless_present = "all", conflicts_with = "all")]
     pub(crate) vip: Option<Vip>,
     /// Every address whose state is in the directory
     #[arg(long)]

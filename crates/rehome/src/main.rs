@@ -5,6 +5,7 @@
 //! first in [`survey`] and what it prints in [`output`]), AWS ([`aws`]), probes ([`icmp`]), the
 //! state file ([`store`]), user data ([`template`]), and the smaller outlets.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -34,7 +35,11 @@ fn main() -> ExitCode {
     if let Some(code) = lab::guest_entry() {
         return code;
     }
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let result = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::InstallUnit(args) => run::unit::install_unit(&args),
         Command::Pause(args) => pause::pause(&args),
@@ -45,4 +50,17 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => failure.print(),
     }
+}
+
+/// What the parser has to say: help, the version, or an error. The next step stands on a `hint:`
+/// line, as with every other error.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.render();
+    let text =
+        if std::io::stderr().is_terminal() { text.ansi().to_string() } else { text.to_string() };
+    eprint!("{}", text.replace("For more information, try ", "hint: try "));
+    ExitCode::from(fail::WRONG)
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rehome_core::call::Call;
 use rehome_core::fault::CallError;
 use rehome_core::names::{InstanceId, VpcId};
 use rehome_core::preflight::{Order, Snapshot};
@@ -61,7 +62,22 @@ pub(crate) async fn survey(
         read(aws, targets, &mut snapshot.instances).await?;
     }
     snapshot.parts = parts(aws, order, known, &snapshot).await?;
+    try_reads(aws, order, &snapshot).await?;
     Ok(snapshot)
+}
+
+/// What is read only when something is in doubt is tried once now: a permission that is missing
+/// then would come up at the worst moment.
+async fn try_reads(aws: &Aws, order: &Order, snapshot: &Snapshot) -> Result<(), CallError> {
+    let Some(holder) = snapshot.instances.get(&order.instance) else { return Ok(()) };
+    let (Some(az), Some(vpc), Some(subnet)) = (&holder.az, &holder.vpc, &holder.subnet) else {
+        return Ok(());
+    };
+    let groups = order.wishes.groups.clone();
+    let path = Call::Path { vpc: vpc.clone(), groups, subnets: vec![subnet.clone()] };
+    aws.call(&path, None).await?;
+    let statuses = Call::Statuses { az: az.clone(), ids: vec![holder.id.clone()] };
+    aws.call(&statuses, None).await.map(|_| ())
 }
 
 async fn read(
@@ -121,12 +137,14 @@ async fn parts(
     let telling = |id: InstanceId| {
         snapshot.instances.get(&id).filter(|instance| !instance.state.is_ending()).cloned()
     };
-    let Some(holder) = candidates.into_iter().find_map(telling) else {
-        return Ok(Parts::default());
-    };
-    let image = match order.wishes.image.as_ref().or(holder.image.as_ref()) {
+    let holder = candidates.into_iter().find_map(telling);
+    let own_image = holder.as_ref().and_then(|holder| holder.image.as_ref());
+    let image = match order.wishes.image.as_ref().or(own_image) {
         Some(image) => aws.image(image).await?,
         None => None,
+    };
+    let Some(holder) = holder else {
+        return Ok(Parts { image, ..Parts::default() });
     };
     let volumes: Vec<String> =
         holder.volumes.iter().map(|attached| attached.volume.clone()).collect();

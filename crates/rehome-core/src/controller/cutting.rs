@@ -18,7 +18,7 @@ use crate::record::{Disposal, Home, Leftover, Move, Stage};
 use crate::say::Line;
 use crate::time::{Mono, Short, Unix};
 use crate::verdict::Seen;
-use crate::world::{RouteTable, Target};
+use crate::world::{Instance, RouteTable, Target};
 
 const ROUTE: &str = "route";
 
@@ -30,6 +30,8 @@ pub(super) struct Cut {
     missing: BTreeSet<TableId>,
     read_at: Option<Mono>,
     silent_since: Option<Mono>,
+    /// A cut that was interrupted goes on only after the tables were read since then.
+    look_from: Option<Mono>,
 }
 
 impl Controller {
@@ -106,16 +108,52 @@ impl Controller {
             .expect("a cut has somewhere to go")
     }
 
+    /// Begins a cut, or a roll-back, from where the tables are now.
+    pub(super) fn restart_cut(&mut self, now: Mono) {
+        let silent_since = self.cut.silent_since;
+        let missing = self.missing_routes();
+        self.cut = Cut { begun: Some(now), silent_since, missing, ..Cut::default() };
+    }
+
+    /// A cut that was interrupted, by a restart or a pause: it goes on only if it had begun to
+    /// change anything. Else the verdict is asked for again.
+    fn resume_cut(&mut self, now: Mono, home: &Home) -> bool {
+        let since = self.cut.look_from.unwrap_or(self.begun);
+        let Some(tables) = self.tables_since(now, since) else { return false };
+        let vip = self.record.vip.destination;
+        let ours = |table: &&RouteTable| self.record.route_set.contains(&table.id);
+        let changed = tables.iter().filter(ours).any(|table| {
+            let target = table.route(vip).map(|route| &route.target);
+            matches!(target, Some(Target::Interface { id, .. }) if *id == home.interface)
+        });
+        self.restart_cut(now);
+        if changed {
+            return true;
+        }
+        if let Some(moving) = &mut self.record.moving {
+            moving.stage = Stage::Preparing;
+            moving.cut_to = None;
+            moving.old_targets.clear();
+        }
+        self.cut = Cut::default();
+        self.unsaved = true;
+        false
+    }
+
     pub(super) fn step_cutting(&mut self, now: Mono) {
         if !self.may_mutate() {
+            let silent_since = self.cut.silent_since;
+            self.cut = Cut { silent_since, look_from: Some(now), ..Cut::default() };
+            return;
+        }
+        let home = self.cut_home();
+        if self.cut.begun.is_none() && !self.resume_cut(now, &home) {
             return;
         }
         let begun = *self.cut.begun.get_or_insert(now);
-        let home = self.cut_home();
         if now >= begun + self.setup.policy.cut_within {
-            let site = self.setup.sites.iter().find(|site| site.az == home.az).cloned();
             let why = "the routes could not be replaced in time";
-            self.give_candidate_up(now, site, &home, why);
+            self.give_candidate_up(now, &home, why);
             return;
         }
         self.route_all(now, &home.interface);
@@ -160,18 +198,15 @@ impl Controller {
     fn is_read_back(&mut self, now: Mono, interface: &InterfaceId) -> bool {
         let all = self.record.route_set.iter().all(|table| self.cut.done.contains(table));
         let Some(last) = self.cut.read_at.filter(|_| all) else { return false };
-        if let Some(Seen { asked, what: Ok(tables) }) = &self.views.tables
-            && *asked >= last
-            && self.all_routed(tables, interface)
-        {
+        let Some(tables) = self.tables_since(now, last) else { return false };
+        if self.all_routed(&tables, interface) {
             return true;
         }
-        let asked = self.views.tables.as_ref().map(|seen| seen.asked);
-        let again = asked.is_none_or(|at| at < last || now >= at + self.poll_step());
-        if again && !self.in_flight(&Purpose::Watch) {
-            let vpc = self.record.vpc.clone();
-            self.call(now, Purpose::Watch, Call::Tables { vpc });
+        // Not yet: what leads elsewhere is replaced again, and the next reading is a newer one.
+        for table in self.wrong_routes(&tables, interface) {
+            self.cut.done.remove(&table);
         }
+        self.cut.read_at = self.views.tables.as_ref().map(|seen| seen.asked + self.poll_step());
         false
     }
 
@@ -212,7 +247,7 @@ impl Controller {
             | ErrorClass::Credentials
             | ErrorClass::Token
             | ErrorClass::Protected => {
-                let text = format!("Route in {table}: {error}");
+                let text = format!("Route in {table}: {}", error.brief());
                 self.say_once(Line::Notice { text });
                 self.back_off(now, ROUTE);
             }
@@ -252,20 +287,14 @@ impl Controller {
         if now >= begun + self.setup.policy.verify_within && self.may_mutate() {
             let within = Short(self.setup.policy.verify_within);
             let why = format!("{} did not answer from it within {within}", self.record.vip);
-            let site = self.setup.sites.iter().find(|site| site.az == home.az).cloned();
-            self.give_candidate_up(now, site, &home, &why);
+            self.give_candidate_up(now, &home, &why);
         }
     }
 
-    fn give_candidate_up(
-        &mut self,
-        now: Mono,
-        site: Option<crate::placement::Site>,
-        home: &Home,
-        why: &str,
-    ) {
+    fn give_candidate_up(&mut self, now: Mono, home: &Home, why: &str) {
         self.cut = Cut { silent_since: self.cut.silent_since, ..Cut::default() };
-        match site {
+        let attempt = self.record.moving.as_ref().and_then(|moving| moving.attempt.as_ref());
+        match attempt.map(|attempt| attempt.site.clone()) {
             Some(site) => self.fail_attempt(now, &site, Some(&home.instance), why),
             None => {
                 if let Some(moving) = &mut self.record.moving {
@@ -281,8 +310,7 @@ impl Controller {
     /// The VIP answers from its new home: the move is over, the old holder is on its way out.
     pub(super) fn complete(&mut self, now: Mono, moving: &Move, home: Home) {
         let policy = &self.setup.policy;
-        let since = self.cut.silent_since.take();
-        let silent_for = since.map_or(core::time::Duration::ZERO, |since| now.since(since));
+        let silent_for = self.cut.silent_since.take().map(|since| now.since(since));
         let old = core::mem::replace(&mut self.record.holder, home.clone());
         let not_before = Unix(self.clocks.unix_at(now).0 + policy.fence_after.as_secs());
         self.record.disposals.retain(|disposal| disposal.instance != home.instance);
@@ -296,6 +324,8 @@ impl Controller {
             mode: policy.fence,
             not_before,
             ordered: false,
+            by_person: moving.by_person
+                || self.views.instance.as_ref().is_some_and(Instance::stopped_by_user),
         });
         self.record.remember_former(&old.instance);
         self.record.generation += 1;

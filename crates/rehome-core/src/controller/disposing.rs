@@ -9,7 +9,10 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use super::{Controller, Purpose, Wakeup};
+use core::time::Duration;
+
+use super::reading::ABSENT_READS;
+use super::{Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
 use crate::fault::{CallError, ErrorClass};
 use crate::names::InstanceId;
@@ -24,12 +27,16 @@ use crate::world::{Instance, InstanceState, Target};
 
 const END: &str = "end";
 
+/// How long a leftover is looked at often.
+const LOOK_OFTEN: Duration = Duration::from_secs(60);
+
 /// When each leftover was looked at, for the last look before the order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Looks {
     begun: BTreeMap<InstanceId, Mono>,
     asked: BTreeMap<InstanceId, Mono>,
-    absent: BTreeMap<InstanceId, u32>,
+    absent: BTreeMap<InstanceId, (u32, Mono)>,
+    ordered: BTreeMap<InstanceId, Mono>,
 }
 
 /// What is to be done with a leftover now.
@@ -45,9 +52,9 @@ impl Controller {
         let unix_now = self.clocks.unix_at(self.now);
         let next = |disposal: &Disposal| {
             let left = disposal.not_before.0.saturating_sub(unix_now.0);
-            let due = self.now + core::time::Duration::from_secs(left);
+            let due = self.now + Duration::from_secs(left);
             let asked = self.looks.asked.get(&disposal.instance);
-            asked.map_or(due, |at| (*at + self.poll_step()).max(due))
+            asked.map_or(due, |at| (*at + self.look_step(disposal)).max(due))
         };
         let at = self.record.disposals.iter().map(next).min()?;
         Some(Wakeup { at, why: "leftovers" })
@@ -90,27 +97,52 @@ impl Controller {
     /// Reads the leftover and the routes again.
     fn look(&mut self, now: Mono, disposal: &Disposal) {
         let last = self.looks.asked.get(&disposal.instance);
-        if last.is_some_and(|at| now < *at + self.poll_step()) {
+        let purpose = Purpose::Look(disposal.instance.clone());
+        if last.is_some_and(|at| now < *at + self.look_step(disposal)) || self.in_flight(&purpose) {
             return;
         }
         self.looks.asked.insert(disposal.instance.clone(), now);
-        if !self.in_flight(&Purpose::Candidate) {
-            let (az, ids) = (disposal.az.clone(), [disposal.instance.clone()].into());
-            self.call(now, Purpose::Candidate, Call::Instances { az, ids });
-        }
+        let (az, ids) = (disposal.az.clone(), [disposal.instance.clone()].into());
+        self.call(now, purpose, Call::Instances { az, ids });
         if !disposal.ordered && !self.in_flight(&Purpose::Watch) {
             let vpc = self.record.vpc.clone();
             self.call(now, Purpose::Watch, Call::Tables { vpc });
         }
     }
 
+    /// Often at first; a leftover that takes its time is looked at as rarely as all else.
+    fn look_step(&self, disposal: &Disposal) -> Duration {
+        let begun = self.looks.begun.get(&disposal.instance);
+        if begun.is_some_and(|at| self.now.since(*at) >= LOOK_OFTEN) {
+            self.setup.policy.poll_interval
+        } else {
+            self.poll_step()
+        }
+    }
+
+    pub(super) fn on_looked(
+        &mut self,
+        id: &InstanceId,
+        flight: &Flight,
+        result: Result<Reply, CallError>,
+    ) {
+        let what = match result {
+            Ok(Reply::Instances(found)) => Ok(found.into_iter().find(|i| i.id == *id)),
+            Ok(_) => return,
+            Err(error) => Err(error.brief().to_string()),
+        };
+        self.views.others.insert(id.clone(), Seen { asked: flight.sent, what });
+    }
+
     fn next_of(&mut self, now: Mono, disposal: &Disposal, begun: Mono) -> Next {
         let Some(seen) = self.other_since(&disposal.instance, begun) else { return Next::Wait };
         let Some(instance) = seen.clone() else { return self.absent(disposal) };
+        self.looks.absent.remove(&disposal.instance);
         if instance.state == InstanceState::Terminated {
             return Next::Gone(InstanceState::Terminated);
         }
-        if disposal.why == Leftover::Former && instance.stopped_by_user() && !disposal.ordered {
+        let by_person = disposal.by_person || instance.stopped_by_user();
+        if disposal.why == Leftover::Former && by_person && !disposal.ordered {
             return Next::Keep("a person stopped it".to_string());
         }
         if instance.state == InstanceState::Stopped && disposal.mode == FenceMode::Stop {
@@ -119,23 +151,30 @@ impl Controller {
         if disposal.mode == FenceMode::None {
             return Next::Keep("--fence none".to_string());
         }
-        if disposal.ordered {
+        // An order may have got lost, with its answer or with the process that gave it.
+        let given = self.looks.ordered.get(&disposal.instance).copied().unwrap_or(begun);
+        let ending =
+            matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Stopping);
+        if disposal.ordered && (ending || now.since(given) < self.poll_step() * 3) {
             return Next::Wait;
         }
         self.last_look(now, disposal, begun, &instance)
     }
 
-    /// Listed nowhere, by several readings: as good as terminated.
+    /// Listed nowhere, by several readings in a row: as good as terminated.
     fn absent(&mut self, disposal: &Disposal) -> Next {
-        let asked = self.views.others.get(&disposal.instance).map(|seen| seen.asked);
-        let count = self.looks.absent.entry(disposal.instance.clone()).or_default();
-        *count += 1;
-        // Each reading is seen several times; three readings are apart by three poll steps.
-        let first = self.looks.begun.get(&disposal.instance);
-        let long = asked.zip(first.copied()).is_some_and(|(asked, first)| {
-            asked.since(first) >= self.setup.policy.poll_interval_moving * 3
-        });
-        if *count >= 3 && long { Next::Gone(InstanceState::Terminated) } else { Next::Wait }
+        let Some(asked) = self.views.others.get(&disposal.instance).map(|seen| seen.asked) else {
+            return Next::Wait;
+        };
+        let entry = self.looks.absent.entry(disposal.instance.clone()).or_insert((0, Mono(0)));
+        if asked > entry.1 {
+            *entry = (entry.0 + 1, asked);
+        }
+        if entry.0 >= ABSENT_READS {
+            Next::Gone(InstanceState::Other("is not listed by EC2 any more".to_string()))
+        } else {
+            Next::Wait
+        }
     }
 
     /// The verdict again, right before an order that can't be taken back.
@@ -161,7 +200,7 @@ impl Controller {
                 }
         });
         let serving = matches!(self.vip_hearing(now), Hearing::Answers)
-            && self.probing.vip_losses() == 0
+            && self.is_well(now)
             && self.probing.vip_is_fresh(now, self.setup.policy.interval * 2);
         if !fresh || !serving {
             return Next::Wait;
@@ -176,6 +215,12 @@ impl Controller {
         self.silent_or_down(now, disposal, begun, instance)
     }
 
+    /// Whether the VIP has answered for long enough that the old home isn't needed any more.
+    fn is_well(&self, now: Mono) -> bool {
+        let since = self.probing.vip_well_since();
+        since.is_some_and(|since| now.since(since) >= self.setup.policy.fence_after)
+    }
+
     /// A former holder that runs and still answers is nothing to be ended on suspicion.
     fn silent_or_down(
         &self,
@@ -185,8 +230,17 @@ impl Controller {
         instance: &Instance,
     ) -> Next {
         let policy = &self.setup.policy;
-        if disposal.why != Leftover::Former || instance.state != InstanceState::Running {
+        if disposal.why != Leftover::Former {
             return Next::Order;
+        }
+        match instance.state {
+            InstanceState::Running => {}
+            // On its way up or down: what it will be is not known yet.
+            InstanceState::Pending | InstanceState::Other(_) => return Next::Wait,
+            InstanceState::Stopping
+            | InstanceState::Stopped
+            | InstanceState::ShuttingDown
+            | InstanceState::Terminated => return Next::Order,
         }
         let Some(address) = disposal.address else {
             // It never answered us there, so its silence would prove nothing.
@@ -211,6 +265,9 @@ impl Controller {
         let stop = disposal.mode == FenceMode::Stop;
         let former = disposal.why == Leftover::Former;
         self.say_once(Line::Ending { instance: instance.clone(), former, stop });
+        // Written down first: its end must not look like somebody else's doing after a crash.
+        self.mark_ordered(&instance, true);
+        self.looks.ordered.insert(instance.clone(), now);
         let call = if stop {
             Call::Stop { instance, skip_os_shutdown: former }
         } else {
@@ -225,21 +282,18 @@ impl Controller {
         instance: &InstanceId,
         result: Result<Reply, CallError>,
     ) {
-        let Some(disposal) =
-            self.record.disposals.iter_mut().find(|disposal| disposal.instance == *instance)
-        else {
-            return;
-        };
+        let found = |disposal: &&Disposal| disposal.instance == *instance;
+        let Some(disposal) = self.record.disposals.iter().find(found).cloned() else { return };
         let error = match result {
             Ok(_) => {
-                disposal.ordered = true;
-                self.unsaved = true;
                 self.looks.asked.remove(instance);
                 return;
             }
             Err(error) => error,
         };
-        let disposal = disposal.clone();
+        if error.class() != ErrorClass::UnknownOutcome {
+            self.mark_ordered(instance, false);
+        }
         match error.class() {
             ErrorClass::Protected | ErrorClass::Fatal | ErrorClass::Quota => {
                 self.keep(&disposal, error.to_string());
@@ -253,6 +307,14 @@ impl Controller {
             | ErrorClass::Token
             | ErrorClass::RouteMissing
             | ErrorClass::RouteExists => self.back_off(now, END),
+        }
+    }
+
+    fn mark_ordered(&mut self, instance: &InstanceId, ordered: bool) {
+        let found = |disposal: &&mut Disposal| disposal.instance == *instance;
+        if let Some(disposal) = self.record.disposals.iter_mut().find(found) {
+            disposal.ordered = ordered;
+            self.unsaved = true;
         }
     }
 
@@ -283,6 +345,7 @@ impl Controller {
         self.looks.begun.remove(instance);
         self.looks.asked.remove(instance);
         self.looks.absent.remove(instance);
+        self.looks.ordered.remove(instance);
         self.views.others.remove(instance);
         self.unsaved = true;
     }

@@ -35,7 +35,7 @@ pub(super) struct Healing {
 enum Ailment {
     /// There is none.
     Missing,
-    /// It leads nowhere, or to an instance that lost the address.
+    /// It leads nowhere: what it led to is gone or off.
     Stale,
     /// It leads to something alive that isn't ours.
     Stranger(Target),
@@ -50,16 +50,6 @@ impl Controller {
         self.heal_check(now);
         let Some(Seen { asked, what: Ok(tables) }) = &self.views.tables else { return };
         let (asked, tables) = (*asked, tables.clone());
-        let gone: Vec<TableId> = self
-            .record
-            .route_set
-            .iter()
-            .filter(|id| !tables.iter().any(|table| table.id == **id))
-            .cloned()
-            .collect();
-        for table in gone {
-            self.drop_table(&table);
-        }
         let ours = |table: &&RouteTable| self.record.route_set.contains(&table.id);
         for table in tables.iter().filter(ours).cloned().collect::<Vec<_>>() {
             // A reading from before our own repair says nothing about it.
@@ -84,11 +74,6 @@ impl Controller {
                 None
             }
             Route { state: RouteState::Blackhole, .. } => Some(Ailment::Stale),
-            Route { target: Target::Interface { instance: Some(instance), .. }, .. }
-                if self.record.former.contains(instance) =>
-            {
-                Some(Ailment::Stale)
-            }
             Route { target, .. } => Some(Ailment::Stranger(target.clone())),
         }
     }
@@ -116,8 +101,11 @@ impl Controller {
     /// is right; where it is silent, it is taken back, but not for ever.
     fn may_take_back(&mut self, now: Mono, table: &RouteTable, target: &Target) -> bool {
         let vip = self.record.vip;
-        if !matches!(self.vip_hearing(now), Hearing::Silent { .. }) {
-            let why = format!("the route in {} leads to {target}; {vip} is left there", table.id);
+        if self.answers_there(now, table, target) {
+            let why = format!(
+                "the route in {} leads to {target} and {vip} answers; it is left there",
+                table.id
+            );
             self.say_once(Line::Held { why });
             return false;
         }
@@ -131,8 +119,24 @@ impl Controller {
             self.say_once(Line::Held { why });
             return false;
         }
-        taken.push(now);
         true
+    }
+
+    /// Whether it is from there that the VIP answers us: through our own subnet's table where we
+    /// know it, else only where no table of ours leads to the holder any more.
+    fn answers_there(&self, now: Mono, table: &RouteTable, target: &Target) -> bool {
+        if matches!(self.vip_hearing(now), Hearing::Silent { .. }) {
+            return false;
+        }
+        let Some(Seen { what: Ok(tables), .. }) = &self.views.tables else { return true };
+        if let Some(subnet) = &self.setup.near_subnet {
+            return crate::placement::table_of(subnet, tables) == Some(&table.id);
+        }
+        let vip = self.record.vip.destination;
+        let same =
+            |other: &&RouteTable| other.route(vip).is_some_and(|route| route.target == *target);
+        let ours = |other: &&RouteTable| self.record.route_set.contains(&other.id);
+        tables.iter().filter(ours).all(|other| same(&other))
     }
 
     pub(super) fn on_healed(
@@ -146,11 +150,14 @@ impl Controller {
         match result {
             Ok(_) => {
                 self.healing.healed_at.insert(table.clone(), now);
+                if !added {
+                    self.healing.taken_back.entry(table.clone()).or_default().push(now);
+                }
                 self.say_routed(table, call, added);
             }
             Err(error) => {
                 if error.class() != ErrorClass::RouteExists {
-                    let text = format!("Route in {table}: {error}");
+                    let text = format!("Route in {table}: {}", error.brief());
                     self.say_once(Line::Notice { text });
                 }
                 self.back_off(now, HEAL);

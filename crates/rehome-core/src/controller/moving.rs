@@ -11,6 +11,7 @@ use crate::record::{Move, Stage};
 use crate::say::Line;
 use crate::time::{Mono, Short};
 use crate::verdict::{Reason, Seen, Verdict};
+use crate::world::Instance;
 
 /// Seconds in an hour and in a day, for the budget.
 const HOUR: u64 = 3_600;
@@ -54,6 +55,10 @@ impl Controller {
             self.tell_hold(now, &verdict);
             return;
         };
+        if let Some(why) = self.reason_not_to(now, &reason) {
+            self.say_once(Line::Held { why });
+            return;
+        }
         let evidence = self.evidence(now).sentence(now);
         if self.setup.policy.observe {
             let instance = self.record.holder.instance.clone();
@@ -63,15 +68,12 @@ impl Controller {
         if self.hold.is_some() || !self.may_mutate() {
             return;
         }
-        if let Some(why) = self.reason_not_to(now, &reason) {
-            self.hold(now, self.setup.policy.poll_interval, why);
-            return;
-        }
         let unix = self.unix(now);
         self.record.moves.retain(|begun| unix.0.saturating_sub(begun.0) < DAY);
         self.record.moves.push(unix);
         self.record.moving = Some(Move {
             reason: reason.clone(),
+            by_person: self.views.instance.as_ref().is_some_and(Instance::stopped_by_user),
             stage: Stage::Preparing,
             attempt: None,
             tried: Vec::new(),
@@ -146,12 +148,15 @@ impl Controller {
             return;
         }
         match verdict {
-            Verdict::Unknown(_) | Verdict::PathClosed(_) | Verdict::AddressLost { .. } => {
+            Verdict::Unknown(_)
+            | Verdict::PathClosed(_)
+            | Verdict::Drift(_)
+            | Verdict::AddressLost { .. } => {
                 let evidence = self.evidence(now);
                 let why = format!("{verdict}; {}", brief(&evidence.holder));
                 self.say_once(Line::Held { why });
             }
-            Verdict::Healthy | Verdict::Drift(_) | Verdict::HolderDead { .. } => {}
+            Verdict::Healthy | Verdict::HolderDead { .. } => {}
         }
     }
 }

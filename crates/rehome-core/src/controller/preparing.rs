@@ -15,15 +15,16 @@ use crate::names::{Az, InstanceId, InterfaceId};
 use crate::placement::Site;
 use crate::policy::FenceMode;
 use crate::probe::Hearing;
-use crate::record::{Attempt, Disposal, Home, Leftover, Stage};
+use crate::record::{Attempt, Disposal, Home, Leftover, LostLaunch, Stage};
 use crate::say::Line;
 use crate::time::{Mono, Short, Unix};
-use crate::verdict::Seen;
+use crate::verdict::{HolderSeen, Seen};
 use crate::world::{Instance, InstanceState, Status};
 
 /// What `back_off` keeps apart.
 const LAUNCH: &str = "launch";
 pub(super) const CHECK: &str = "check";
+const LOST: &str = "lost launches";
 
 impl Controller {
     /// The next thing that the candidate needs.
@@ -49,24 +50,63 @@ impl Controller {
     }
 
     /// A VIP that answers again ends the move: back to the holder, or on with whom the routes were
-    /// pointed to.
+    /// pointed to. Whose answers they are is told by the routes, read since they began.
     fn came_back(&mut self, now: Mono) -> bool {
         // While it isn't known what a launch brought, the move can't end: it would be forgotten.
         if !self.is_back(now) || self.is_launching() {
             return false;
         }
-        let Some(moving) = self.record.moving.take() else { return false };
-        let holder = self.record.holder.instance.clone();
-        if let Some(attempt) = &moving.attempt {
-            self.dispose_attempt(now, attempt, Leftover::Spare);
-        }
-        self.unsaved = true;
-        self.hold = None;
-        match moving.cut_to.clone() {
-            Some(home) => self.complete(now, &moving, home),
-            None => self.say(Line::Cancelled { instance: holder }),
+        let Some(moving) = self.record.moving.clone() else { return false };
+        let Some(home) = moving.cut_to.clone() else {
+            self.cancel(now);
+            return true;
+        };
+        let since = self.probing.vip_well_since().unwrap_or(now);
+        let Some(tables) = self.tables_since(now, since) else { return true };
+        let holder = self.record.holder.interface.clone();
+        if self.all_routed(&tables, &home.interface) {
+            self.dispose_present(now);
+            self.complete(now, &moving, home);
+        } else if self.all_routed(&tables, &holder) {
+            self.cancel(now);
+        } else {
+            let alive = self.probing.primary(&self.record.holder, &self.setup.policy, now)
+                == Hearing::Answers;
+            self.even_out(now, alive);
         }
         true
+    }
+
+    /// The holder serves: whatever was prepared isn't needed.
+    fn cancel(&mut self, now: Mono) {
+        self.dispose_present(now);
+        self.record.moving = None;
+        self.hold = None;
+        self.unsaved = true;
+        let instance = self.record.holder.instance.clone();
+        self.say(Line::Cancelled { instance });
+    }
+
+    fn dispose_present(&mut self, now: Mono) {
+        let attempt = self.record.moving.as_mut().and_then(|moving| moving.attempt.take());
+        if let Some(attempt) = attempt {
+            self.dispose_attempt(now, &attempt, Leftover::Spare);
+        }
+    }
+
+    /// The VIP answers while our tables lead to two homes: all to the one that lives.
+    fn even_out(&mut self, now: Mono, holder_lives: bool) {
+        self.restart_cut(now);
+        let Some(moving) = &mut self.record.moving else { return };
+        self.unsaved = true;
+        if holder_lives {
+            moving.stage = Stage::RollingBack;
+            let instance = self.record.holder.instance.clone();
+            let why = "it answers again".to_string();
+            self.say(Line::RollingBack { instance, why });
+        } else {
+            moving.stage = Stage::Cutting;
+        }
     }
 
     /// Chooses the next AZ and writes the launch down.
@@ -77,7 +117,10 @@ impl Controller {
         let moving = self.record.moving.as_ref().expect("a stage belongs to a move");
         let spent = moving.launches >= self.setup.policy.launches_max;
         let untried = |site: &&Site| !moving.tried.contains(&site.az);
-        let Some(site) = self.setup.sites.iter().find(untried).filter(|_| !spent).cloned() else {
+        // The holder's own zone comes last: what took the holder down may be the zone.
+        let own = |site: &&Site| site.az == self.record.holder.az;
+        let next = self.setup.sites.iter().filter(untried).min_by_key(own);
+        let Some(site) = next.filter(|_| !spent).cloned() else {
             self.give_up(now);
             return;
         };
@@ -93,6 +136,7 @@ impl Controller {
             token: self.record.token(number),
             user_data_sha256,
             since: self.unix(now),
+            maybe_sent: false,
             instance: None,
             home: None,
         };
@@ -100,6 +144,7 @@ impl Controller {
             moving.attempt = Some(attempt);
         }
         self.unsaved = true;
+        self.token_in_doubt = false;
         self.say(Line::Launching { az: site.az });
         self.launch(now);
     }
@@ -107,7 +152,13 @@ impl Controller {
     /// No candidate is left: back to the old holder while it exists, else stay, and hold.
     fn give_up(&mut self, now: Mono) {
         let moving = self.record.moving.as_mut().expect("a stage belongs to a move");
-        let old_exists = self.views.instance.as_ref().is_some_and(|i| !i.state.is_ending());
+        let old_exists = matches!(
+            self.views.holder.as_ref().map(|seen| &seen.what),
+            Some(Ok(HolderSeen::There {
+                state: InstanceState::Running | InstanceState::Pending,
+                ..
+            }))
+        );
         if moving.cut_to.is_some() && old_exists && !moving.old_targets.is_empty() {
             moving.stage = Stage::RollingBack;
             self.unsaved = true;
@@ -143,6 +194,10 @@ impl Controller {
     }
 
     fn launch(&mut self, now: Mono) {
+        if let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut()) {
+            self.unsaved |= !attempt.maybe_sent;
+            attempt.maybe_sent = true;
+        }
         let attempt = self.attempt();
         let launch = Launch {
             spec: self.record.spec.clone(),
@@ -178,15 +233,53 @@ impl Controller {
         let needed = self.verdict(now).reason_to_move(&self.setup.policy, now).is_some();
         if self.token_refused || !same || self.is_back(now) {
             self.token_refused = false;
-            if let Some(moving) = &mut self.record.moving {
-                moving.attempt = None;
-            }
-            self.unsaved = true;
+            self.drop_attempt(now);
         } else if needed && self.may_mutate() {
             self.launch(now);
         } else {
             self.back_off(now, LAUNCH);
         }
+    }
+
+    /// Forgets the present attempt but for its token, if the call may have left.
+    fn drop_attempt(&mut self, now: Mono) {
+        let since = self.unix(now);
+        let attempt = self.record.moving.as_mut().and_then(|moving| moving.attempt.take());
+        if let Some(attempt) = attempt.filter(|attempt| attempt.maybe_sent) {
+            self.record.lost_launches.push(LostLaunch { token: attempt.token, since });
+        }
+        self.unsaved = true;
+    }
+
+    /// Looks for the instances of launches that were given up, until they can't turn up any more.
+    pub(super) fn step_lost_launches(&mut self, now: Mono) {
+        if !self.may_retry(now, LOST) {
+            return;
+        }
+        for lost in self.record.lost_launches.clone() {
+            let purpose = Purpose::Stray(lost.token.clone());
+            if !self.in_flight(&purpose) {
+                self.call(now, purpose, Call::Launched { token: lost.token });
+                self.retry_at.insert(LOST, now + self.setup.policy.poll_interval);
+            }
+        }
+    }
+
+    pub(super) fn on_stray(&mut self, now: Mono, token: &str, result: Result<Reply, CallError>) {
+        let Ok(Reply::Instances(found)) = result else { return };
+        let late = self.setup.policy.invisible_max.as_secs();
+        let unix = self.unix(now);
+        let given_up = |lost: &LostLaunch| unix.0.saturating_sub(lost.since.0) > late;
+        match found.first() {
+            Some(instance) if !instance.state.is_ending() => self.dispose_stray(now, instance),
+            Some(_) => {}
+            None => {
+                self.record.lost_launches.retain(|lost| lost.token != token || !given_up(lost));
+                return;
+            }
+        }
+        self.record.lost_launches.retain(|lost| lost.token != token);
+        self.unsaved = true;
     }
 
     /// Whether the VIP has come back by itself.
@@ -218,6 +311,17 @@ impl Controller {
             Err(error) => error,
         };
         let site = self.attempt().site.clone();
+        let unknown = matches!(error.class(), ErrorClass::UnknownOutcome);
+        // A refusal says nothing about an earlier call with the same token.
+        let first = !self.token_in_doubt;
+        self.token_in_doubt |= unknown;
+        if first
+            && !unknown
+            && let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut())
+        {
+            attempt.maybe_sent = false;
+            self.unsaved = true;
+        }
         match error.class() {
             ErrorClass::NextAz => self.fail_attempt(now, &site, None, &error.to_string()),
             // The token's instance has ended, or was asked for with other words: a new number.
@@ -225,25 +329,21 @@ impl Controller {
                 self.token_refused = true;
                 self.back_off(now, LAUNCH);
             }
-            ErrorClass::Throttle | ErrorClass::UnknownOutcome | ErrorClass::NotSent => {
+            ErrorClass::Throttle
+            | ErrorClass::UnknownOutcome
+            | ErrorClass::NotSent
+            | ErrorClass::Credentials => {
                 self.back_off(now, LAUNCH);
             }
             ErrorClass::Quota
             | ErrorClass::Fatal
-            | ErrorClass::Credentials
             | ErrorClass::NotFound
             | ErrorClass::RouteMissing
             | ErrorClass::RouteExists
             | ErrorClass::Protected => {
-                self.say(Line::AttemptFailed {
-                    az: site.az,
-                    instance: None,
-                    why: error.to_string(),
-                });
-                if let Some(moving) = &mut self.record.moving {
-                    moving.attempt = None;
-                }
-                self.unsaved = true;
+                let why = error.to_string();
+                self.say(Line::AttemptFailed { az: site.az, instance: None, why });
+                self.drop_attempt(now);
                 let why = format!("a launch was refused for good: {}", error.brief());
                 self.hold(now, self.setup.policy.hold, why);
             }
@@ -308,9 +408,11 @@ impl Controller {
             );
             self.call(now, Purpose::Candidate, Call::Statuses { az, ids });
         }
-        let Some(home) = home else { return };
-        if self.is_ready(now, &home) {
+        if let Some(home) = home.filter(|home| self.is_ready(now, home)) {
             self.commit(now, home);
+            return;
+        }
+        if !self.views.is_readable() {
             return;
         }
         let site = self.attempt().site.clone();
@@ -465,6 +567,7 @@ impl Controller {
             moving.attempt.take()
         });
         self.unsaved = true;
+        self.token_in_doubt = false;
         self.retry_at.remove(LAUNCH);
         let Some(attempt) = attempt else { return };
         if let Some(id) = attempt.instance.clone() {
@@ -514,6 +617,7 @@ impl Controller {
             mode: FenceMode::Terminate,
             not_before: Unix(self.unix(now).0 + wait),
             ordered: false,
+            by_person: false,
         });
         self.unsaved = true;
     }

@@ -131,6 +131,11 @@ impl Probing {
         })
     }
 
+    /// Since when the VIP has answered steadily, from the source that hears it best.
+    pub(super) fn vip_well_since(&self) -> Option<Mono> {
+        self.vip_logs().filter_map(PathLog::well_since).min()
+    }
+
     /// When the VIP last answered from anywhere.
     pub(super) fn vip_answered_at(&self) -> Option<Mono> {
         self.vip_logs().filter_map(PathLog::answered_at).max()

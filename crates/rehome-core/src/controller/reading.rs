@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use super::{Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
-use crate::fault::CallError;
+use crate::fault::{CallError, ErrorClass};
 use crate::names::{GroupId, InstanceId, InterfaceId, TableId};
 use crate::probe::Hearing;
 use crate::say::{Line, StateSeen};
@@ -25,7 +25,7 @@ const LOSSES_TO_ASK: u32 = 3;
 
 /// Readings in a row that don't list an instance before it is called gone: EC2 is eventually
 /// consistent, and one list without it proves nothing.
-const ABSENT_READS: u32 = 3;
+pub(super) const ABSENT_READS: u32 = 3;
 
 /// What is known of EC2's side, with ages.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ pub(super) struct Views {
     pub(super) instance: Option<Instance>,
     last_state: Option<(InstanceState, Mono)>,
     absent: u32,
-    impaired: Option<String>,
+    impaired: Option<Seen<Option<String>>>,
     pub(super) tables: Option<Seen<Vec<RouteTable>>>,
     path: Option<Seen<Vec<PathPart>>>,
     pub(super) others: BTreeMap<InstanceId, Seen<Option<Instance>>>,
@@ -47,14 +47,33 @@ pub(super) struct Views {
 
 impl Views {
     /// The parts of the path that differ from when it last `worked`.
-    pub(super) fn path_changes(&self, worked: &[PathPart]) -> Option<Seen<Vec<String>>> {
+    pub(super) fn path_changes(
+        &self,
+        worked: &[PathPart],
+        groups: &[GroupId],
+    ) -> Option<Seen<Vec<String>>> {
         let seen = self.path.as_ref()?;
         let what = match &seen.what {
             Err(why) => Err(why.clone()),
             Ok(_) if worked.is_empty() => Err("never read while it worked".to_string()),
-            Ok(now) => Ok(changes(worked, now)),
+            Ok(now) => Ok(changes(worked, now, groups)),
         };
         Some(Seen { asked: seen.asked, what })
+    }
+
+    /// EC2's word on the holder, with the status checks only where they were read `since`.
+    pub(super) fn holder_seen(&self, since: Mono) -> Option<Seen<HolderSeen>> {
+        let mut seen = self.holder.clone()?;
+        if let Ok(HolderSeen::There { impaired, .. }) = &mut seen.what {
+            let fresh = self.impaired.as_ref().filter(|checks| checks.asked >= since);
+            *impaired = fresh.and_then(|checks| checks.what.clone().ok().flatten());
+        }
+        Some(seen)
+    }
+
+    /// Whether EC2 answered the last time it was asked about the holder.
+    pub(super) fn is_readable(&self) -> bool {
+        self.readable
     }
 
     fn forget_failed(&mut self, asked: Mono, call: &Call, why: &str) {
@@ -67,8 +86,8 @@ impl Views {
                     self.others.insert(id.clone(), Seen { asked, what: Err(why.clone()) });
                 }
             }
-            Call::Statuses { .. }
-            | Call::Launched { .. }
+            Call::Statuses { .. } => self.impaired = None,
+            Call::Launched { .. }
             | Call::Launch(_)
             | Call::DisableSourceDestCheck { .. }
             | Call::ReplaceRoute { .. }
@@ -91,15 +110,17 @@ impl Views {
     }
 }
 
-fn changes(before: &[PathPart], now: &[PathPart]) -> Vec<String> {
-    let mut names: Vec<String> = now
-        .iter()
-        .filter(|part| !before.contains(part))
-        .chain(before.iter().filter(|part| now.iter().all(|other| other.name != part.name)))
+/// What differs between two readings. A part that only one of them has was asked for only once
+/// (who we are isn't always told), unless it is a group that the holder has come to have.
+fn changes(before: &[PathPart], now: &[PathPart], groups: &[GroupId]) -> Vec<String> {
+    let of_holder = |part: &PathPart| groups.iter().any(|id| part.name.ends_with(id.as_str()));
+    now.iter()
+        .filter(|part| match before.iter().find(|other| other.name == part.name) {
+            Some(other) => other.digest != part.digest,
+            None => of_holder(part),
+        })
         .map(|part| part.name.clone())
-        .collect();
-    names.dedup();
-    names
+        .collect()
 }
 
 impl Controller {
@@ -166,13 +187,22 @@ impl Controller {
     }
 
     pub(super) fn on_watched(&mut self, flight: &Flight, result: Result<Reply, CallError>) {
+        if !self.concerns_holder(&flight.call) {
+            return;
+        }
+        if let Err(error) = &result
+            && error.class() == ErrorClass::Fatal
+        {
+            let text = format!("EC2 refuses {}: {}", flight.call.action(), error.brief());
+            self.say_once(Line::Notice { text });
+        }
         match result {
             Ok(Reply::Instances(found)) => {
                 let id = &self.record.holder.instance;
                 let holder = found.into_iter().find(|instance| instance.id == *id);
                 self.on_holder(flight.sent, holder);
             }
-            Ok(Reply::Statuses(statuses)) => self.on_statuses(statuses),
+            Ok(Reply::Statuses(statuses)) => self.on_statuses(flight.sent, statuses),
             Ok(Reply::Tables(tables)) => {
                 self.views.tables = Some(Seen { asked: flight.sent, what: Ok(tables) });
             }
@@ -191,6 +221,25 @@ impl Controller {
         }
     }
 
+    /// Whether an answer is about the present holder: one that was asked before a move ended isn't.
+    fn concerns_holder(&self, call: &Call) -> bool {
+        let holder = &self.record.holder;
+        match call {
+            Call::Instances { ids, .. } | Call::Statuses { ids, .. } => {
+                ids.contains(&holder.instance)
+            }
+            Call::Path { subnets, .. } => subnets.contains(&holder.subnet),
+            Call::Tables { .. }
+            | Call::Launched { .. }
+            | Call::Launch(_)
+            | Call::DisableSourceDestCheck { .. }
+            | Call::ReplaceRoute { .. }
+            | Call::CreateRoute { .. }
+            | Call::Stop { .. }
+            | Call::Terminate { .. } => true,
+        }
+    }
+
     fn on_holder(&mut self, asked: Mono, holder: Option<Instance>) {
         // Reading again after not being able to: what was counted in the dark doesn't count.
         if !self.views.readable {
@@ -198,13 +247,18 @@ impl Controller {
             if self.views.holder.is_some() {
                 self.probing.void();
             }
+            // Nor does the time in which a candidate couldn't be looked at.
+            let begun = self.clocks.unix_at(self.now);
+            if let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut()) {
+                attempt.since = begun;
+                self.unsaved = true;
+            }
         }
         let what = match &holder {
             Some(instance) => {
                 self.views.absent = 0;
                 self.views.last_state = Some((instance.state.clone(), asked));
-                let impaired = self.views.impaired.clone();
-                Ok(HolderSeen::There { state: instance.state.clone(), impaired })
+                Ok(HolderSeen::There { state: instance.state.clone(), impaired: None })
             }
             None => {
                 self.views.absent += 1;
@@ -228,16 +282,11 @@ impl Controller {
         self.refresh_spec();
     }
 
-    fn on_statuses(&mut self, statuses: Vec<Status>) {
+    fn on_statuses(&mut self, asked: Mono, statuses: Vec<Status>) {
         for status in statuses {
             if status.instance == self.record.holder.instance {
                 let impaired = status.impaired().map(String::from);
-                self.views.impaired.clone_from(&impaired);
-                if let Some(Seen { what: Ok(HolderSeen::There { impaired: known, .. }), .. }) =
-                    &mut self.views.holder
-                {
-                    *known = impaired;
-                }
+                self.views.impaired = Some(Seen { asked, what: Ok(impaired) });
             }
             self.views.statuses.insert(status.instance.clone(), status);
         }
@@ -274,11 +323,16 @@ impl Controller {
 
     /// Our routes by the last reading: the tables where something is wrong.
     pub(super) fn routes_seen(&self) -> Option<Seen<Vec<TableId>>> {
+        // A move puts them right by itself.
+        if self.record.moving.is_some() {
+            return Some(Seen { asked: self.now, what: Ok(Vec::new()) });
+        }
         let seen = self.views.tables.as_ref()?;
-        let what = seen.what.as_ref().map_err(Clone::clone).map(|tables| {
-            let cut_to = self.record.moving.as_ref().and_then(|moving| moving.cut_to.as_ref());
-            self.wrong_routes(tables, &cut_to.unwrap_or(&self.record.holder).interface)
-        });
+        let what = seen
+            .what
+            .as_ref()
+            .map_err(Clone::clone)
+            .map(|tables| self.wrong_routes(tables, &self.record.holder.interface));
         Some(Seen { asked: seen.asked, what })
     }
 
@@ -345,6 +399,22 @@ impl Controller {
     pub(super) fn other_since(&self, id: &InstanceId, since: Mono) -> Option<&Option<Instance>> {
         let seen = self.views.others.get(id).filter(|seen| seen.asked >= since)?;
         seen.what.as_ref().ok()
+    }
+
+    /// The tables as read since `since`; asks for them where they weren't.
+    pub(super) fn tables_since(&mut self, now: Mono, since: Mono) -> Option<Vec<RouteTable>> {
+        if let Some(Seen { asked, what: Ok(tables) }) = &self.views.tables
+            && *asked >= since
+        {
+            return Some(tables.clone());
+        }
+        let asked = self.views.tables.as_ref().map(|seen| seen.asked);
+        let again = asked.is_none_or(|at| at < since || now >= at + self.poll_step());
+        if again && !self.in_flight(&Purpose::Watch) {
+            let vpc = self.record.vpc.clone();
+            self.call(now, Purpose::Watch, Call::Tables { vpc });
+        }
+        None
     }
 
     /// Readings are asked again this soon while something depends on them.

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::{Controller, Wakeup};
 use crate::names::InstanceId;
@@ -16,10 +17,13 @@ use crate::time::Mono;
 pub(super) struct Told {
     status_at: Option<Mono>,
     status: Option<(u8, String)>,
-    once: Vec<Line>,
+    once: Vec<(Line, Mono)>,
     pub(super) former: Option<InstanceId>,
     deaf: Vec<usize>,
 }
+
+/// After this a line that still holds is told again.
+const REMIND_AFTER: Duration = Duration::from_secs(600);
 
 /// Lines that are remembered so as not to be repeated.
 const ONCE_MAX: usize = 8;
@@ -32,6 +36,15 @@ impl Controller {
 
     /// Tells how the holder is, when that changed or when it is time.
     pub(super) fn step_report(&mut self, now: Mono) {
+        if self.probing.vip_losses() == 0 {
+            // What comes next is a doubt of its own.
+            self.told.once.retain(|(line, _)| !matches!(line, Line::Suspect { .. }));
+        }
+        // Half way the address is nobody's: the lines of the move tell.
+        let stage = self.record.moving.as_ref().map(|moving| moving.stage);
+        if matches!(stage, Some(Stage::Cutting | Stage::Verifying | Stage::RollingBack)) {
+            return;
+        }
         let ping = self.ping(now);
         let state = self.state_seen(now);
         if matches!(&state, StateSeen::Unknown { last: None, .. }) && self.views.holder.is_none() {
@@ -43,9 +56,6 @@ impl Controller {
             self.told.status_at.is_none_or(|at| now.since(at) >= self.setup.policy.report_interval);
         if !changed && !due {
             return;
-        }
-        if changed && kind.0 == 0 {
-            self.told.once.clear();
         }
         self.told.status = Some(kind);
         self.told.status_at = Some(now);
@@ -93,7 +103,7 @@ impl Controller {
         self.told.deaf = deaf;
     }
 
-    /// Tells a line unless it was told since the VIP last answered.
+    /// Tells a line unless it was told a short while ago.
     pub(super) fn say_once(&mut self, line: Line) {
         let same = |told: &Line| match (told, &line) {
             (Line::WouldMove { reason: one, .. }, Line::WouldMove { reason: two, .. }) => {
@@ -102,13 +112,15 @@ impl Controller {
             (Line::Suspect { .. }, Line::Suspect { .. }) => true,
             (one, two) => one == two,
         };
-        if self.told.once.iter().any(same) {
+        let now = self.now;
+        self.told.once.retain(|(_, at)| now.since(*at) < REMIND_AFTER);
+        if self.told.once.iter().any(|(told, _)| same(told)) {
             return;
         }
         if self.told.once.len() >= ONCE_MAX {
             self.told.once.remove(0);
         }
-        self.told.once.push(line.clone());
+        self.told.once.push((line.clone(), now));
         self.say(line);
     }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::policy::FenceMode;
 use crate::world::InstanceState;
 
+mod hostile;
 mod world;
 
 use world::{World, az, id, secs};
@@ -225,7 +226,7 @@ fn a_vip_that_was_moved_by_hand_and_answers_there_is_left_there() {
     world.point_all_to("i-0000000f");
     world.run(secs(300));
     assert_eq!(world.mutations, Vec::<String>::new());
-    assert!(world.has_line("10.0.0.10 is left there"));
+    assert!(world.has_line("and 10.0.0.10 answers; it is left there"));
 }
 
 #[test]

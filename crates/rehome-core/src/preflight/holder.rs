@@ -56,6 +56,8 @@ fn refresh(order: &Order, record: &mut Record, snapshot: &Snapshot) {
     }
     let holder = snapshot.instances.get(&record.holder.instance);
     if let Some(instance) = holder
+        && !instance.state.is_ending()
+        && instance.primary_interface().is_some()
         && let Ok(spec) = LaunchSpec::of(instance, &snapshot.parts, &order.wishes)
     {
         record.spec = spec;
@@ -197,6 +199,7 @@ fn begin(order: &Order, holder: &Instance, snapshot: &Snapshot) -> Result<Record
         spec,
         moving: None,
         disposals: Vec::new(),
+        lost_launches: Vec::new(),
         former: Vec::new(),
         moves: Vec::new(),
     })

@@ -326,3 +326,87 @@ fn a_terminated_holder_without_a_state_file_is_no_ground_to_build_on() {
     snapshot.tables = alloc::vec![table("rtb-00000001", true, None)];
     assert!(refusal(&order(), None, &snapshot).contains("no longer tells what it was"));
 }
+
+/// A record as a first start makes it.
+fn known() -> Record {
+    assess(&order(), None, &snapshot()).unwrap().record
+}
+
+#[test]
+fn a_terminated_holder_doesnt_overwrite_the_recorded_spec() {
+    let mut s = snapshot();
+    holder(&mut s).profile = Some("arn:aws:iam::1:instance-profile/x".into());
+    let record = assess(&order(), None, &s).unwrap().record;
+    assert!(record.spec.profile.is_some());
+    let h = holder(&mut s);
+    h.state = InstanceState::Terminated;
+    h.subnet = None;
+    h.vpc = None;
+    h.address = None;
+    h.profile = None;
+    h.interfaces.clear();
+    s.parts = Parts::default();
+    let again = assess(&order(), Some(record), &s).unwrap().record;
+    assert!(again.spec.profile.is_some(), "{:?}", again.spec);
+}
+
+#[test]
+fn a_wished_image_and_a_terminated_holder_go_together() {
+    let mut s = snapshot();
+    let mut o = order();
+    o.wishes.image = Some("ami-0000000a".parse().unwrap());
+    let record = assess(&o, None, &s).unwrap().record;
+    let h = holder(&mut s);
+    h.state = InstanceState::Terminated;
+    h.subnet = None;
+    h.vpc = None;
+    h.address = None;
+    h.interfaces.clear();
+    s.parts = Parts { image: Some(image()), ..Parts::default() };
+    assess(&o, Some(record), &s).unwrap();
+}
+
+#[test]
+fn the_named_instance_is_remembered_after_many_moves() {
+    let mut record = known();
+    for n in 1..=17u32 {
+        let old = record.holder.instance.clone();
+        record.remember_former(&old);
+        record.holder.instance = format!("i-{:08x}", n + 256).parse().unwrap();
+    }
+    let mut s = snapshot();
+    s.instances.clear();
+    let last = record.holder.instance.to_string();
+    let mut i = instance(&last, "subnet-0000000b", "us-east-1b", 32);
+    i.tags.insert("rehome:vip".into(), "10.0.0.10".into());
+    add(&mut s, i);
+    s.tables = alloc::vec![table("rtb-00000001", true, Some(&last))];
+    assess(&order(), Some(record), &s).unwrap();
+}
+
+#[test]
+fn a_zone_that_is_full_at_a_restart_is_no_refusal() {
+    let record = known();
+    let mut s = snapshot();
+    s.subnets[1].free_addresses = 0;
+    assess(&order(), Some(record), &s).unwrap();
+}
+
+#[test]
+fn an_impaired_zone_is_no_place() {
+    let mut s = snapshot();
+    s.zones = alloc::vec![
+        Zone {
+            name: "us-east-1a".parse().unwrap(),
+            kind: "availability-zone".into(),
+            available: false
+        },
+        Zone {
+            name: "us-east-1b".parse().unwrap(),
+            kind: "availability-zone".into(),
+            available: true
+        },
+    ];
+    let sites = assess(&order(), None, &s).unwrap().sites;
+    assert_eq!(sites.order.len(), 1, "{sites:?}");
+}

@@ -48,11 +48,10 @@ fn an_answering_vip_is_healthy_whatever_ec2_says() {
 
 #[test]
 fn a_missing_piece_makes_the_verdict_unknown() {
-    let strip: [fn(&mut Evidence); 6] = [
+    let strip: [fn(&mut Evidence); 5] = [
         |e| e.vip = Hearing::Unknown("no route".into()),
         |e| e.holder = None,
         |e| e.holder = Some(Seen { asked: SINCE, what: Err("RequestLimitExceeded".into()) }),
-        |e| e.routes = None,
         |e| e.path = None,
         |e| e.primary = Hearing::Unknown("no answer yet".into()),
     ];
@@ -93,8 +92,9 @@ fn ec2s_word_gives_its_own_reason() {
 }
 
 #[test]
-fn wrong_routes_are_put_right_before_anything_else_is_believed() {
+fn wrong_routes_are_put_right_before_a_holder_that_answers_is_blamed() {
     let mut evidence = dead();
+    evidence.primary = Hearing::Answers;
     evidence.routes = seen(alloc::vec![table()]);
     assert_eq!(judge(&evidence), Verdict::Drift(alloc::vec![table()]));
 }

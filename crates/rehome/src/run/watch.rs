@@ -29,7 +29,7 @@ use crate::pause::wall;
 use crate::store::Store;
 use crate::store::pause::{InForce, read_pause};
 
-/// How often the pause file is looked for; it is also looked for before each batch that changes
+/// How often the pause file is looked for; it is also looked for before each call that changes
 /// something.
 const PAUSE_EVERY: Duration = Duration::from_secs(1);
 
@@ -101,6 +101,10 @@ impl Watch {
         }
     }
 
+    fn is_paused(&self) -> bool {
+        read_pause(&self.directory, self.vip.address, clock::unix()).is_some()
+    }
+
     fn pause_event(&self) -> Event {
         let pause = read_pause(&self.directory, self.vip.address, clock::unix());
         Event::Paused(pause.map(|pause| match pause {
@@ -131,9 +135,19 @@ impl Watch {
                         events.push_back(Event::Unsent(probe, why));
                     }
                 }
-                Action::Persist(record) => durable &= self.persist(&record),
+                Action::Persist(record) => {
+                    if !self.persist(&record) {
+                        durable = false;
+                        events.push_back(Event::NotPersisted);
+                    }
+                }
                 Action::Call { id, call, .. } if call.mutates() && !durable => {
                     let why = CallError::NotSent("the state could not be written".to_owned());
+                    events.push_back(Event::CallDone(id, Box::new(Err(why))));
+                }
+                Action::Call { id, call, .. } if call.mutates() && self.is_paused() => {
+                    let why = CallError::NotSent("paused".to_owned());
+                    events.push_back(self.pause_event());
                     events.push_back(Event::CallDone(id, Box::new(Err(why))));
                 }
                 Action::Call { id, call, not_after } => {
@@ -151,8 +165,7 @@ impl Watch {
             Ok(()) => true,
             Err(error) => {
                 let error = crate::fail::Problem::of(&error, None).what;
-                let text = format!("{error}; nothing will be changed until it can be written");
-                self.output.say(&Line::Notice { text });
+                tracing::error!(error, "nothing will be changed until the state can be written");
                 false
             }
         }
@@ -234,6 +247,7 @@ impl std::fmt::Debug for Brief<'_> {
             },
             Event::Paused(why) => write!(f, "paused {why:?}"),
             Event::Stop => f.write_str("stop"),
+            Event::NotPersisted => f.write_str("not persisted"),
             Event::Tick => f.write_str("tick"),
         }
     }

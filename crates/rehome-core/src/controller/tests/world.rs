@@ -29,6 +29,9 @@ fn eni(instance: &InstanceId) -> InterfaceId {
     instance.as_str().replace("i-", "eni-").parse().unwrap()
 }
 
+/// Whether and how a call fails, and whether it has its effect all the same.
+pub(super) type Fault = Box<dyn FnMut(&Call, Mono) -> Option<(CallError, bool)>>;
+
 /// A machine of this world.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
@@ -39,18 +42,20 @@ pub(super) struct Machine {
     pub(super) has_vip: bool,
     pub(super) check: bool,
     pub(super) protected: bool,
-    by_user: bool,
-    token: Option<String>,
-    tags: BTreeMap<String, String>,
-    born: Mono,
+    pub(super) by_user: bool,
+    pub(super) token: Option<String>,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) born: Mono,
+    pub(super) ended: Option<Mono>,
+    pub(super) hidden: u32,
 }
 
 pub(super) struct World {
     pub(super) now: Mono,
     controller: Option<Controller>,
-    setup: Setup,
-    record: Record,
-    machines: BTreeMap<InstanceId, Machine>,
+    pub(super) setup: Setup,
+    pub(super) record: Record,
+    pub(super) machines: BTreeMap<InstanceId, Machine>,
     pub(super) tables: BTreeMap<TableId, Option<InterfaceId>>,
     events: BinaryHeap<Reverse<(Mono, u64)>>,
     payloads: BTreeMap<u64, Event>,
@@ -70,6 +75,12 @@ pub(super) struct World {
     pub(super) unsendable: Vec<Option<Ipv4Addr>>,
     pub(super) crash_at: Option<(usize, bool)>,
     pub(super) fail_once: Option<(&'static str, &'static str, bool)>,
+    pub(super) fault: Option<Fault>,
+    pub(super) persist_fails: bool,
+    pub(super) slow_end: bool,
+    pub(super) lookup_lag: Duration,
+    pub(super) impaired: bool,
+    voided: bool,
     performed: usize,
     random: u64,
     until: Mono,
@@ -134,6 +145,8 @@ fn first_holder() -> Machine {
         token: None,
         tags: BTreeMap::new(),
         born: Mono(0),
+        ended: None,
+        hidden: 0,
     }
 }
 
@@ -161,6 +174,7 @@ fn first_record(route_set: Vec<TableId>) -> Record {
         spec: spec(),
         moving: None,
         disposals: Vec::new(),
+        lost_launches: Vec::new(),
         former: Vec::new(),
         moves: Vec::new(),
     }
@@ -202,6 +216,12 @@ impl World {
             unsendable: Vec::new(),
             crash_at: None,
             fail_once: None,
+            fault: None,
+            persist_fails: false,
+            slow_end: false,
+            lookup_lag: Duration::ZERO,
+            impaired: false,
+            voided: false,
             performed: 0,
             random: 88_172_645_463_325_252,
             until: Mono(0),
@@ -226,6 +246,11 @@ impl World {
         self.until = self.now + time;
         while self.step_once() {}
         self.now = self.until;
+    }
+
+    pub(super) fn until_crash(&mut self) {
+        self.until = self.now + secs(600);
+        while self.crash_at.is_some() && self.step_once() {}
     }
 
     pub(super) fn run_until_line(&mut self, text: &str) {
@@ -275,6 +300,7 @@ impl World {
         assert!(self.steps < 2_000_000, "the machine spins");
         let Some(controller) = &mut self.controller else { return };
         let actions = controller.handle(self.now, event);
+        self.voided = false;
         for action in actions {
             if matches!(action, Action::Call { .. } | Action::Persist(_)) {
                 let crash = self.crash_at.filter(|(at, _)| *at == self.performed);
@@ -301,9 +327,19 @@ impl World {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Probe { probe, source, target } => self.probe(probe, source, target),
+            Action::Call { id, call, .. } if call.mutates() && self.voided => {
+                self.later(
+                    0,
+                    Event::CallDone(id, Box::new(Err(CallError::NotSent("state".into())))),
+                );
+            }
             Action::Call { id, call, .. } => {
                 let result = self.answer(&call);
                 self.later(200, Event::CallDone(id, Box::new(result)));
+            }
+            Action::Persist(_) if self.persist_fails => {
+                self.voided = true;
+                self.later(0, Event::NotPersisted);
             }
             Action::Persist(record) => self.record = *record,
             Action::Say(line) => self.lines.push(line.to_string()),
@@ -349,6 +385,16 @@ impl World {
             return Err(refused(code));
         }
         self.grow_up();
+        if let Some(mut f) = self.fault.take() {
+            let hit = f(call, self.now);
+            self.fault = Some(f);
+            if let Some((error, happened)) = hit {
+                if happened {
+                    let _ = self.effect(call);
+                }
+                return Err(error);
+            }
+        }
         if let Some((action, code, happened)) = self.fail_once
             && action == call.action()
         {
@@ -372,9 +418,29 @@ impl World {
         }
         match call {
             Call::Instances { ids, .. } => Ok(Reply::Instances(
-                ids.iter().filter_map(|id| Some(self.show(id, self.machines.get(id)?))).collect(),
+                ids.iter()
+                    .filter_map(|id| {
+                        let m = self.machines.get_mut(id)?;
+                        if m.hidden > 0 {
+                            m.hidden -= 1;
+                            return None;
+                        }
+                        let m = m.clone();
+                        Some(self.show(id, &m))
+                    })
+                    .collect(),
             )),
-            Call::Statuses { ids, .. } => Ok(Reply::Statuses(ids.iter().map(status).collect())),
+            Call::Statuses { ids, .. } => Ok(Reply::Statuses(
+                ids.iter()
+                    .map(|id| {
+                        let mut s = status(id);
+                        if self.impaired {
+                            s.guest = Check::Impaired;
+                        }
+                        s
+                    })
+                    .collect(),
+            )),
             Call::Tables { .. } => Ok(Reply::Tables(self.show_tables())),
             Call::Path { .. } => Ok(Reply::Path(alloc::vec![PathPart {
                 name: "security group sg-0000000a".into(),
@@ -383,7 +449,10 @@ impl World {
             Call::Launched { token } => Ok(Reply::Instances(
                 self.machines
                     .iter()
-                    .filter(|(_, machine)| machine.token.as_ref() == Some(token))
+                    .filter(|(_, machine)| {
+                        machine.token.as_ref() == Some(token)
+                            && self.now >= machine.born + self.lookup_lag
+                    })
                     .map(|(id, machine)| self.show(id, machine))
                     .collect(),
             )),
@@ -419,7 +488,13 @@ impl World {
                 message: "it is protected".into(),
             });
         }
-        machine.state = state;
+        if self.slow_end {
+            machine.state = InstanceState::ShuttingDown;
+            machine.by_user = true;
+            machine.ended = Some(self.now);
+        } else {
+            machine.state = state;
+        }
         Ok(Reply::Done)
     }
 
@@ -453,6 +528,9 @@ impl World {
 
     fn grow_up(&mut self) {
         for machine in self.machines.values_mut() {
+            if machine.ended.is_some_and(|at| self.now >= at + secs(8)) {
+                machine.state = InstanceState::Terminated;
+            }
             if machine.state == InstanceState::Pending && self.now >= machine.born + secs(2) {
                 machine.state = if self.dies_pending.contains(&machine.az) {
                     InstanceState::Terminated
