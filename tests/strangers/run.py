@@ -3,18 +3,20 @@
 
 Brings a lab up, runs an operator's own boto3 script (failover.py) on its monitoring machine, ends
 the instance that holds the overlay address, and looks at the outcome with the lab's own eyes and
-with the AWS CLI, from inside and from this host. Prints each check, then `N passed, N failed`;
-exit 0 only if none failed. Called by `cargo xtask test` with the Python of the strangers' venv.
+with the AWS CLI, from inside and from this host. Then contract.py puts the same calls to another
+lab and to moto. Prints each check, then `N passed, N failed`; exit 0 only if none failed. Called by
+`cargo xtask test` with the Python of the strangers' venv.
 """
 
 import argparse
-import json
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import time
+
+import contract
+from lab import COMMAND_SECONDS, Failed, Lab, check, conclude, expect, only, run
 
 HERE = pathlib.Path(__file__).resolve().parent
 OVERLAY = "10.0.0.10"
@@ -22,75 +24,10 @@ DESTINATION = OVERLAY + "/32"
 HOLDER = "vip-a"
 MONITOR = "monitor"
 
-COMMAND_SECONDS = 60
 UP_SECONDS = 120
 FAILOVER_SECONDS = 300
 # The AWS CLI is slow to start on a busy machine.
 CLI_SECONDS = 90
-
-
-class Failed(Exception):
-    """What a check saw instead of what it expected."""
-
-
-class Lab:
-    """One lab of its own name, driven by the binary's own commands."""
-
-    def __init__(self, rehome):
-        self.rehome = str(rehome)
-        self.name = "strangers-%d" % os.getpid()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        self.environment = dict(kept, REHOME_LAB=self.name)
-
-    def command(self, *words):
-        return [self.rehome, "lab", *words]
-
-    def run(self, *words, seconds=COMMAND_SECONDS):
-        """The standard output of a lab command that succeeds within its time."""
-        return run(self.command(*words), self.environment, seconds)
-
-    def exec(self, instance, *words, seconds=COMMAND_SECONDS):
-        return self.run("exec", instance, "--", *map(str, words), seconds=seconds)
-
-    def status(self):
-        return json.loads(self.run("status", "--json"))
-
-    def host_environment(self):
-        """What a shell on this host has after `eval "$(rehome lab env)"`, and no other AWS_*."""
-        script = 'eval "$("$0" lab env)" && env -0'
-        shell = ["sh", "-c", script, self.rehome]
-        pairs = run(shell, self.environment, COMMAND_SECONDS).split("\0")
-        return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-
-
-def run(command, environment, seconds):
-    try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Failed("`%s` took longer than %d s" % (" ".join(command), seconds)) from error
-    if done.returncode != 0:
-        said = (done.stdout + done.stderr).strip()[-2000:]
-        raise Failed("`%s` ended with %d: %s" % (" ".join(command), done.returncode, said))
-    return done.stdout
-
-
-def expect(condition, what):
-    if not condition:
-        raise Failed(what)
-
-
-def only(things, what):
-    expect(len(things) == 1, "expected one %s, found %d" % (what, len(things)))
-    return things[0]
 
 
 class Story:
@@ -268,36 +205,14 @@ class Story:
                 self.failover.wait()
                 raise Failed("the script outlived its lab") from error
 
-    def is_gone(self):
-        try:
-            self.lab.run("status", "--json")
-        except Failed as error:
-            expect("took longer" not in str(error), str(error))
-            return
-        raise Failed("the lab still answers")
-
-
-def check(name, step, results):
-    start = time.monotonic()
-    wrong = None
-    try:
-        step()
-    except Exception as error:  # a check that breaks has failed, and the lab must still go down
-        wrong = "%s" % error if isinstance(error, Failed) else "%r" % error
-    results.append(wrong is None)
-    verdict = "ok" if wrong is None else "FAILED"
-    print("%-6s %5.1f s  %s" % (verdict, time.monotonic() - start, name), flush=True)
-    if wrong is not None:
-        print("    " + wrong.replace("\n", "\n    "), flush=True)
-
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rehome", required=True, type=pathlib.Path, help="the binary to test")
-    options = parser.parse_args()
+    rehome = parser.parse_args().rehome.resolve()
     results = []
     with tempfile.TemporaryDirectory(prefix="rehome-strangers-") as folder:
-        story = Story(Lab(options.rehome.resolve()), folder)
+        story = Story(Lab(rehome, "strangers"), folder)
         try:
             for name, step in story.checks():
                 check(name, step, results)
@@ -305,10 +220,9 @@ def main():
                     break
         finally:
             check("the lab goes down and takes the script along", story.end, results)
-            check("nothing answers under its name any more", story.is_gone, results)
-    failed = results.count(False)
-    print("%d passed, %d failed" % (results.count(True), failed), flush=True)
-    return 1 if failed else 0
+            check("nothing answers under its name any more", story.lab.is_gone, results)
+    contract.run(rehome, results)
+    return conclude(results)
 
 
 if __name__ == "__main__":

@@ -187,7 +187,8 @@ pub enum Line {
     Resumed,
     /// Something worth knowing that stops nothing.
     Notice {
-        /// What.
+        /// What. (`text` is what every event has, rendered.)
+        #[serde(rename = "notice")]
         text: String,
     },
     /// The last words.

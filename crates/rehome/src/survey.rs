@@ -75,9 +75,15 @@ async fn try_reads(aws: &Aws, order: &Order, snapshot: &Snapshot) -> Result<(), 
     };
     let groups = order.wishes.groups.clone();
     let path = Call::Path { vpc: vpc.clone(), groups, subnets: vec![subnet.clone()] };
-    aws.call(&path, None).await?;
     let statuses = Call::Statuses { az: az.clone(), ids: vec![holder.id.clone()] };
-    aws.call(&statuses, None).await.map(|_| ())
+    for call in [path, statuses] {
+        // Only a clear no counts: what can't be read for the moment is not needed yet.
+        match aws.call(&call, None).await {
+            Err(error) if error.is_definite() => return Err(error),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 async fn read(

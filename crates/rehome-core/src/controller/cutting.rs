@@ -120,12 +120,7 @@ impl Controller {
     fn resume_cut(&mut self, now: Mono, home: &Home) -> bool {
         let since = self.cut.look_from.unwrap_or(self.begun);
         let Some(tables) = self.tables_since(now, since) else { return false };
-        let vip = self.record.vip.destination;
-        let ours = |table: &&RouteTable| self.record.route_set.contains(&table.id);
-        let changed = tables.iter().filter(ours).any(|table| {
-            let target = table.route(vip).map(|route| &route.target);
-            matches!(target, Some(Target::Interface { id, .. }) if *id == home.interface)
-        });
+        let changed = self.any_routed(&tables, &home.interface);
         self.restart_cut(now);
         if changed {
             return true;

@@ -5,6 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use alloc::{format, vec};
 use core::time::Duration;
 
@@ -57,24 +58,39 @@ impl Controller {
             return false;
         }
         let Some(moving) = self.record.moving.clone() else { return false };
-        let Some(home) = moving.cut_to.clone() else {
+        // A call of an earlier process may have landed late, so the present candidate counts too.
+        let present = moving.attempt.as_ref().and_then(|attempt| attempt.home.clone());
+        let homes: Vec<Home> = moving.cut_to.iter().cloned().chain(present.clone()).collect();
+        if homes.is_empty() {
             self.cancel(now);
             return true;
-        };
+        }
         let since = self.probing.vip_well_since().unwrap_or(now);
         let Some(tables) = self.tables_since(now, since) else { return true };
-        let holder = self.record.holder.interface.clone();
-        if self.all_routed(&tables, &home.interface) {
+        if let Some(home) = homes.iter().find(|home| self.all_routed(&tables, &home.interface)) {
+            if present.as_ref() == Some(home) {
+                self.forget_attempt();
+            }
             self.dispose_present(now);
-            self.complete(now, &moving, home);
-        } else if self.all_routed(&tables, &holder) {
-            self.cancel(now);
-        } else {
-            let alive = self.probing.primary(&self.record.holder, &self.setup.policy, now)
-                == Hearing::Answers;
-            self.even_out(now, alive);
+            self.complete(now, &moving, home.clone());
+            return true;
+        }
+        let partly = homes.iter().find(|home| self.any_routed(&tables, &home.interface));
+        match partly {
+            None => self.cancel(now),
+            Some(home) => {
+                let alive = self.probing.primary(&self.record.holder, &self.setup.policy, now)
+                    == Hearing::Answers;
+                self.even_out(now, home.clone(), alive);
+            }
         }
         true
+    }
+
+    fn forget_attempt(&mut self) {
+        if let Some(moving) = &mut self.record.moving {
+            moving.attempt = None;
+        }
     }
 
     /// The holder serves: whatever was prepared isn't needed.
@@ -95,9 +111,10 @@ impl Controller {
     }
 
     /// The VIP answers while our tables lead to two homes: all to the one that lives.
-    fn even_out(&mut self, now: Mono, holder_lives: bool) {
+    fn even_out(&mut self, now: Mono, home: Home, holder_lives: bool) {
         self.restart_cut(now);
         let Some(moving) = &mut self.record.moving else { return };
+        moving.cut_to = Some(home);
         self.unsaved = true;
         if holder_lives {
             moving.stage = Stage::RollingBack;

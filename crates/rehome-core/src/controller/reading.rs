@@ -374,6 +374,18 @@ impl Controller {
         self.record.route_set.iter().all(active)
     }
 
+    /// Whether any route of the set leads to `interface`.
+    pub(super) fn any_routed(&self, tables: &[RouteTable], interface: &InterfaceId) -> bool {
+        let leads = |table: &RouteTable| {
+            let route = table.route(self.record.vip.destination);
+            matches!(
+                route.map(|route| &route.target),
+                Some(Target::Interface { id, .. }) if id == interface
+            )
+        };
+        tables.iter().any(|table| self.record.route_set.contains(&table.id) && leads(table))
+    }
+
     /// EC2's word on the holder, for the status line.
     pub(super) fn state_seen(&self, now: Mono) -> StateSeen {
         let last = self.views.last_state.as_ref();

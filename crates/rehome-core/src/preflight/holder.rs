@@ -126,11 +126,12 @@ fn no_such_instance(instance: &InstanceId) -> Refusal {
     )
 }
 
-/// The live instance that routes for the VIP lead to.
+/// The live instance that routes for the VIP lead to: the named one, where some route leads there,
+/// else one of ours, else any.
 fn routed<'a>(order: &Order, snapshot: &'a Snapshot) -> Option<&'a Instance> {
     let destination = order.vip.destination;
     let wanted = |id| order.tables.is_empty() || order.tables.contains(id);
-    snapshot
+    let targets: Vec<&Instance> = snapshot
         .tables
         .iter()
         .filter(|table| wanted(&table.id))
@@ -143,7 +144,12 @@ fn routed<'a>(order: &Order, snapshot: &'a Snapshot) -> Option<&'a Instance> {
             }
             Target::Other(_) => None,
         })
-        .find(|instance| !instance.state.is_ending())
+        .filter(|instance| !instance.state.is_ending())
+        .collect();
+    let named = |instance: &&&Instance| instance.id == order.instance;
+    let ours = |instance: &&&Instance| is_ours(instance, order.vip);
+    let best = targets.iter().find(named).or_else(|| targets.iter().find(ours));
+    best.or_else(|| targets.first()).copied()
 }
 
 /// The newest live instance that carries our tags for the VIP.

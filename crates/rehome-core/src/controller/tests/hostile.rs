@@ -604,3 +604,19 @@ fn a_cut_whose_other_half_failed_is_brought_to_an_end() {
         tail(&w)
     );
 }
+
+#[test]
+fn a_route_call_that_lands_after_a_restart_is_the_candidates() {
+    let mut w = World::new();
+    w.run(secs(30));
+    w.kill("i-0000000a");
+    w.run_until_line("Updating static routes...");
+    // The process dies with its calls under way; they land after the next one has looked.
+    w.point_all_to("i-0000000a");
+    w.restart();
+    w.run(secs(1));
+    w.point_all_to("i-00000001");
+    w.run(secs(120));
+    w.assert_moved("i-00000001");
+    assert_eq!(w.state("i-0000000a"), InstanceState::Terminated, "{}", tail(&w));
+}

@@ -1,0 +1,105 @@
+//! More than one route table carries the VIP; and tables that aren't ours.
+
+use rehome_lab::Status;
+
+use crate::controller::Controller;
+use crate::harness::{Lab, routes};
+
+/// A lab with two tables: the monitor's own, and the one of everybody else.
+struct Two {
+    lab: Lab,
+    monitors: String,
+    others: String,
+}
+
+fn two_tables() -> Two {
+    let lab = Lab::up_with(&["--pace", "instant", "--tables", "2"]);
+    let subnet_of = |id: &str| {
+        let subnets = &lab.first.subnets;
+        let found = subnets.iter().find(|subnet| subnet.az == lab.instance(id).az);
+        found.expect("every zone has a subnet").id.clone()
+    };
+    let subnet = subnet_of(&lab.monitor.id);
+    let is_monitors = |table: &&rehome_lab::TableStatus| table.subnets.contains(&subnet);
+    let (monitors, others): (Vec<_>, Vec<_>) = lab.first.route_tables.iter().partition(is_monitors);
+    assert_eq!((monitors.len(), others.len()), (1, 1), "{:#?}", lab.first);
+    let (monitors, others) = (monitors[0].id.clone(), others[0].id.clone());
+    Two { lab, monitors, others }
+}
+
+/// The instance that a table's route to the VIP leads to.
+fn target(status: &Status, table: &str) -> Option<String> {
+    let route = routes(status).into_iter().find(|(id, _)| id == table);
+    route.and_then(|(_, route)| route.instance)
+}
+
+#[test]
+fn every_table_that_carries_the_address_is_replaced() {
+    let Two { lab, monitors, others } = two_tables();
+    assert_eq!(routes(&lab.first).len(), 2);
+    let mut controller = Controller::start(&lab, &[]);
+    controller.is_well();
+    lab.break_(&lab.holder.id, "crash");
+    let new = controller.moves();
+    let mut tables: Vec<String> = controller
+        .seen("routed")
+        .iter()
+        .map(|event| event["table"].as_str().expect("it names the table").to_owned())
+        .collect();
+    tables.sort();
+    let mut both = vec![monitors.clone(), others.clone()];
+    both.sort();
+    assert_eq!(tables, both);
+    let after = lab.status();
+    for table in [&monitors, &others] {
+        assert_eq!(target(&after, table).as_ref(), Some(&new));
+    }
+    controller.launched(1);
+}
+
+#[test]
+fn a_table_whose_answer_is_lost_does_not_keep_the_other_from_being_replaced() {
+    let Two { lab, .. } = two_tables();
+    let mut controller = Controller::start(&lab, &[]);
+    controller.is_well();
+    lab.fault(&["--action", "ReplaceRoute", "--error", "InternalError", "--times", "3"]);
+    lab.break_(&lab.holder.id, "crash");
+    controller.moves();
+    controller.launched(1);
+}
+
+#[test]
+fn a_table_that_leads_to_a_stranger_blocks_the_start_and_is_named() {
+    let Two { lab, monitors, others } = two_tables();
+    let stranger = lab.monitor.eni.clone().expect("the monitor has an interface");
+    lab.replace_route(&others, &stranger);
+    let mut controller = Controller::start(&lab, &[]);
+    assert_eq!(controller.exit_code(), Some(2));
+    let stderr = controller.stderr().join("\n");
+    let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{stderr}");
+    assert!(errors[0].contains(&others) && errors[0].contains(&lab.monitor.id), "{stderr}");
+    assert!(!errors[0].contains(&monitors), "{stderr}");
+    assert!(stderr.contains("hint: ") && stderr.contains("--route-table"), "{stderr}");
+    assert!(controller.lines().is_empty(), "{:#?}", controller.lines());
+    controller.launched(0);
+}
+
+#[test]
+fn with_its_own_table_named_a_strangers_table_is_left_alone() {
+    let Two { lab, monitors, others } = two_tables();
+    let stranger = lab.monitor.eni.clone().expect("the monitor has an interface");
+    lab.replace_route(&others, &stranger);
+    let mut controller = Controller::start(&lab, &["--route-table", &monitors]);
+    controller.is_well();
+    lab.break_(&lab.holder.id, "crash");
+    controller.next("moving");
+    let last = controller.next("now-monitoring");
+    let new = last["instance"].as_str().expect("it names the instance");
+    let after = lab.status();
+    assert_eq!(target(&after, &monitors).as_deref(), Some(new));
+    assert_eq!(target(&after, &others), Some(lab.monitor.id.clone()));
+    lab.wait_for_vip("moved in the monitor's own table");
+    controller.launched(1);
+    controller.wait_for_state(&lab.holder.id, "terminated");
+}
