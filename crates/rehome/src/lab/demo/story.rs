@@ -24,7 +24,7 @@ pub(super) enum Phase {
 
 /// The phases that take time, with what they are called.
 pub(super) const PHASES: [(Phase, &str, &str); 5] = [
-    (Phase::Detect, "detect", "both addresses silent, EC2 asked, the way there unchanged"),
+    (Phase::Detect, "detect", "the silence is believed, EC2 and the way there were read"),
     (Phase::Prepare, "prepare", "launched in another AZ, source/dest check off, it answers"),
     (Phase::Cut, "cut", "routes replaced in every table and read back"),
     (Phase::Verify, "verify", "the address answers from its new home"),
