@@ -48,6 +48,7 @@ mod healing;
 mod moving;
 mod preparing;
 mod probing;
+mod proving;
 mod reading;
 mod telling;
 

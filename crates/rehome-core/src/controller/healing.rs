@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::preparing::CHECK;
+use super::proving::CHECK;
 use super::{Controller, Purpose};
 use crate::call::{Call, Reply};
 use crate::fault::{CallError, ErrorClass};

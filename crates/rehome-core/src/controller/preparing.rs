@@ -4,12 +4,11 @@
 //! looked up by its token, never guessed.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use alloc::{format, vec};
-use core::time::Duration;
 
-use super::{Controller, Flight, Purpose};
+use super::{Controller, Purpose};
 use crate::call::{Call, Launch, Reply};
 use crate::fault::{CallError, ErrorClass};
 use crate::names::{Az, InstanceId, InterfaceId};
@@ -18,13 +17,12 @@ use crate::policy::FenceMode;
 use crate::probe::Hearing;
 use crate::record::{Attempt, Disposal, Home, Leftover, LostLaunch, Stage};
 use crate::say::Line;
-use crate::time::{Mono, Short, Unix};
-use crate::verdict::{HolderSeen, Seen};
-use crate::world::{Instance, InstanceState, Status};
+use crate::time::{Mono, Unix};
+use crate::verdict::HolderSeen;
+use crate::world::{Instance, InstanceState};
 
 /// What `back_off` keeps apart.
 const LAUNCH: &str = "launch";
-pub(super) const CHECK: &str = "check";
 const LOST: &str = "lost launches";
 
 impl Controller {
@@ -202,7 +200,7 @@ impl Controller {
         self.call(now, Purpose::Lookup, Call::Launched { token });
     }
 
-    fn attempt(&self) -> &Attempt {
+    pub(super) fn attempt(&self) -> &Attempt {
         self.record
             .moving
             .as_ref()
@@ -387,7 +385,7 @@ impl Controller {
     }
 
     /// Completes what is known of the candidate from an answer of EC2.
-    fn learn_home(&mut self, instance: &Instance) {
+    pub(super) fn learn_home(&mut self, instance: &Instance) {
         let known = self.attempt().home.is_some();
         let az = self.attempt().site.az.clone();
         let subnet = self.attempt().site.subnet.clone();
@@ -410,158 +408,6 @@ impl Controller {
         }
         self.unsaved = true;
         self.say(Line::Waiting { instance: instance.id.clone(), address });
-    }
-
-    /// Reads the candidate, switches its source/dest check off, and sees whether it is ready.
-    fn watch_candidate(&mut self, now: Mono, id: &InstanceId, az: Az, home: Option<Home>) {
-        let asked = self.views.others.get(id).map(|seen| seen.asked);
-        let due = asked.is_none_or(|at| now >= at + self.poll_step());
-        if due && !self.in_flight(&Purpose::Candidate) {
-            let ids = vec![id.clone()];
-            self.call(
-                now,
-                Purpose::Candidate,
-                Call::Instances { az: az.clone(), ids: ids.clone() },
-            );
-            self.call(now, Purpose::Candidate, Call::Statuses { az, ids });
-        }
-        if let Some(home) = home.filter(|home| self.is_ready(now, home)) {
-            self.commit(now, home);
-            return;
-        }
-        if !self.views.is_readable() {
-            return;
-        }
-        let site = self.attempt().site.clone();
-        let age = self.unix(now).0.saturating_sub(self.attempt().since.0);
-        let within = self.setup.policy.ready_within;
-        if Duration::from_secs(age) > within {
-            let why = format!("not ready within {}", Short(within));
-            self.fail_attempt(now, &site, Some(id), &why);
-        }
-    }
-
-    pub(super) fn on_candidate(
-        &mut self,
-        now: Mono,
-        flight: &Flight,
-        result: Result<Reply, CallError>,
-    ) {
-        let Call::Instances { ids, .. } = &flight.call else {
-            if let Ok(Reply::Statuses(statuses)) = result {
-                for status in statuses {
-                    self.views.statuses.insert(status.instance.clone(), status);
-                }
-            }
-            return;
-        };
-        let [id] = ids.as_slice() else { return };
-        let what = match result {
-            Ok(Reply::Instances(found)) => Ok(found.into_iter().find(|i| i.id == *id)),
-            Ok(_) => return,
-            Err(error) => Err(error.brief().to_string()),
-        };
-        self.views.others.insert(id.clone(), Seen { asked: flight.sent, what: what.clone() });
-        let Some(attempt) = self.record.moving.as_ref().and_then(|m| m.attempt.as_ref()) else {
-            return;
-        };
-        if attempt.instance.as_ref() != Some(id) {
-            return;
-        }
-        let site = attempt.site.clone();
-        let preparing = self.record.moving.as_ref().is_some_and(|m| m.stage == Stage::Preparing);
-        match what {
-            Ok(Some(instance)) if preparing => {
-                if instance.state.is_leaving() {
-                    self.fail_attempt(now, &site, Some(id), &ended(&instance));
-                    return;
-                }
-                self.learn_home(&instance);
-                self.check_off(now, &instance);
-            }
-            Ok(Some(_) | None) | Err(_) => {}
-        }
-    }
-
-    /// Switches the source/dest check off where a reading shows it on.
-    fn check_off(&mut self, now: Mono, instance: &Instance) {
-        let Some(interface) = instance.primary_interface() else { return };
-        let purpose = Purpose::Check(instance.id.clone());
-        let on = interface.source_dest_check == Some(true);
-        if on && self.may_mutate() && !self.in_flight(&purpose) && self.may_retry(now, CHECK) {
-            let interface = interface.id.clone();
-            self.call(now, purpose, Call::DisableSourceDestCheck { interface });
-        }
-    }
-
-    pub(super) fn on_check(
-        &mut self,
-        now: Mono,
-        instance: &InstanceId,
-        result: Result<Reply, CallError>,
-    ) {
-        match result {
-            Ok(_) => {
-                // Confirmed only by a reading: ask at once.
-                self.views.others.remove(instance);
-                if *instance == self.record.holder.instance {
-                    self.say(Line::SourceDestCheckOff { instance: instance.clone() });
-                    self.healing.check_off_at = Some(now);
-                }
-            }
-            Err(error) => {
-                self.back_off(now, CHECK);
-                let text = format!("Source/destination check of {instance}: {error}");
-                self.say_once(Line::Notice { text });
-            }
-        }
-    }
-
-    /// Running, its source/dest check off by a reading, and its primary address answers; where
-    /// ICMP to it isn't admitted, its status checks have to pass instead.
-    fn is_ready(&self, now: Mono, home: &Home) -> bool {
-        let Some(Some(instance)) = self.other_since(&home.instance, self.begun) else {
-            return false;
-        };
-        let off = instance
-            .interface(&home.interface)
-            .is_some_and(|interface| interface.source_dest_check == Some(false));
-        if instance.state != InstanceState::Running || !off {
-            return false;
-        }
-        let answers = self.probing.primary_answers_in_row(&home.instance);
-        let policy = &self.setup.policy;
-        let passed = self.views.statuses.get(&home.instance).is_some_and(Status::passed);
-        let mute = !self.probing.answered_ever(home)
-            && !matches!(
-                self.probing.primary_hearing(&home.instance, policy, now),
-                Some(Hearing::Answers)
-            );
-        answers >= policy.rise || (passed && mute)
-    }
-
-    /// The second look, right before the cut: the verdict again, on fresh evidence, after enough
-    /// silence.
-    fn commit(&mut self, now: Mono, home: Home) {
-        let policy = &self.setup.policy;
-        let verdict = self.verdict(now);
-        let silent_since = match self.vip_hearing(now) {
-            Hearing::Silent { since, .. } => since,
-            Hearing::Answers | Hearing::Unknown(_) => return,
-        };
-        let enough = now.since(silent_since) >= policy.commit_after;
-        // A probe is lost when its timeout is over, so the newest loss is at least that old.
-        let fresh = self.probing.vip_is_fresh(now, policy.interval * 2);
-        let dead = verdict.reason_to_move(policy, now).is_some();
-        if !(dead && enough && fresh && self.holder_read_since(silent_since)) {
-            if !dead {
-                let text = format!("New instance {} is ready; waiting: {verdict}", home.instance);
-                self.say_once(Line::Notice { text });
-            }
-            return;
-        }
-        self.say(Line::Ready { instance: home.instance.clone() });
-        self.begin_cut(now, home);
     }
 
     /// Gives the present attempt up and makes room for the next.
@@ -640,7 +486,7 @@ impl Controller {
     }
 }
 
-fn ended(instance: &Instance) -> String {
+pub(super) fn ended(instance: &Instance) -> String {
     match &instance.state_reason {
         Some(reason) => format!("{} ({reason})", instance.state),
         None => instance.state.to_string(),

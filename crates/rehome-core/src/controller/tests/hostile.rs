@@ -6,6 +6,11 @@ use crate::record::{Disposal, Leftover, Stage};
 fn refused(code: &str) -> CallError {
     CallError::Refused { code: code.into(), message: String::new() }
 }
+/// Whether the call replaces the route in table `n`.
+fn is_route(call: &Call, n: u32) -> bool {
+    matches!(call, Call::ReplaceRoute { table: id, .. } if *id == table(n))
+}
+
 fn table(n: u32) -> TableId {
     alloc::format!("rtb-0000000{n}").parse().unwrap()
 }
@@ -131,7 +136,7 @@ fn a_cut_that_half_failed_is_brought_to_an_end() {
     w.run_until_line("Waiting for i-00000001");
     let end = w.now + secs(60);
     w.fault = Some(Box::new(move |call, now| {
-        matches!(call, Call::ReplaceRoute { table, .. } if *table == "rtb-00000002".parse().unwrap() && now < end).then(|| (refused("InternalError"), false))
+        (is_route(call, 2) && now < end).then(|| (refused("InternalError"), false))
     }));
     w.run(secs(7_200));
     assert!(
@@ -150,7 +155,7 @@ fn drift_that_cant_be_healed_doesnt_hide_a_death() {
     w.add_stranger("i-0000000f");
     w.tables.insert(table(2), Some("eni-0000000f".parse().unwrap()));
     w.fault = Some(Box::new(|call, _| {
-        matches!(call, Call::ReplaceRoute { table, .. } if *table == "rtb-00000002".parse().unwrap()).then(|| (refused("UnauthorizedOperation"), false))
+        is_route(call, 2).then(|| (refused("UnauthorizedOperation"), false))
     }));
     w.run(secs(30));
     w.lines.clear();
@@ -176,9 +181,8 @@ fn an_answer_of_the_old_holder_isnt_credited_to_the_candidate() {
     let mut w = World::new();
     w.run(secs(30));
     w.kill("i-0000000a");
-    w.fault = Some(Box::new(|call, _| {
-        matches!(call, Call::ReplaceRoute { table, .. } if *table == "rtb-00000001".parse().unwrap()).then(|| (refused("InternalError"), false))
-    }));
+    w.fault =
+        Some(Box::new(|call, _| is_route(call, 1).then(|| (refused("InternalError"), false))));
     w.new_ones_have_vip = false;
     w.run_until_line("could not be replaced in time");
     w.fault = None;
@@ -593,7 +597,7 @@ fn a_cut_whose_other_half_failed_is_brought_to_an_end() {
     w.run_until_line("Waiting for i-00000001");
     let end = w.now + secs(60);
     w.fault = Some(Box::new(move |call, now| {
-        matches!(call, Call::ReplaceRoute { table, .. } if *table == "rtb-00000001".parse().unwrap() && now < end).then(|| (refused("InternalError"), false))
+        (is_route(call, 1) && now < end).then(|| (refused("InternalError"), false))
     }));
     w.run(secs(7_200));
     assert!(
