@@ -203,6 +203,12 @@ pub(crate) fn bind(source: &Path, target: &Path) -> io::Result<()> {
     Ok(mount(Some(source), target, None::<&str>, MsFlags::MS_BIND, None::<&str>)?)
 }
 
+/// Shows what is at `source`, with every mount below it, at `target` as well.
+pub(crate) fn bind_all(source: &Path, target: &Path) -> io::Result<()> {
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+    Ok(mount(Some(source), target, None::<&str>, flags, None::<&str>)?)
+}
+
 /// Moves the mount at `source` to `target`.
 pub(crate) fn move_mount(source: &Path, target: &Path) -> io::Result<()> {
     Ok(mount(Some(source), target, None::<&str>, MsFlags::MS_MOVE, None::<&str>)?)

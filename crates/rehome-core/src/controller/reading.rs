@@ -4,7 +4,7 @@
 //! interval; the third lost probe asks for everything again, once. An error makes the fact
 //! unknown, and when EC2 can be read again after that, detection starts anew.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -12,8 +12,10 @@ use core::time::Duration;
 
 use super::{Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
+use crate::digest::sha256_hex;
 use crate::fault::{CallError, ErrorClass};
 use crate::names::{GroupId, InstanceId, InterfaceId, TableId};
+use crate::placement::table_of;
 use crate::probe::Hearing;
 use crate::say::{Line, StateSeen};
 use crate::time::Mono;
@@ -205,8 +207,14 @@ impl Controller {
             Ok(Reply::Statuses(statuses)) => self.on_statuses(flight.sent, statuses),
             Ok(Reply::Tables(tables)) => {
                 self.views.tables = Some(Seen { asked: flight.sent, what: Ok(tables) });
+                let parts = self.table_parts();
+                if let Some(Seen { what: Ok(known), .. }) = &mut self.views.path {
+                    known.retain(|part| parts.iter().all(|other| other.name != part.name));
+                    known.extend(parts);
+                }
             }
-            Ok(Reply::Path(parts)) => {
+            Ok(Reply::Path(mut parts)) => {
+                parts.extend(self.table_parts());
                 self.views.path = Some(Seen { asked: flight.sent, what: Ok(parts) });
             }
             Ok(Reply::Launched(_) | Reply::Done) => {}
@@ -219,6 +227,24 @@ impl Controller {
                 }
             }
         }
+    }
+
+    /// The tables at both ends of the path, apart from our own route: the way there and back.
+    fn table_parts(&self) -> Vec<PathPart> {
+        let Some(Seen { what: Ok(tables), .. }) = &self.views.tables else { return Vec::new() };
+        let ends = [Some(&self.record.holder.subnet), self.setup.near_subnet.as_ref()];
+        let ids: BTreeSet<&TableId> =
+            ends.into_iter().flatten().filter_map(|subnet| table_of(subnet, tables)).collect();
+        let part = |table: &RouteTable| {
+            let others =
+                table.routes.iter().filter(|r| r.destination != self.record.vip.destination);
+            let mut lines: Vec<String> =
+                others.map(|route| format!("{} {}", route.destination, route.target)).collect();
+            lines.sort();
+            let digest = sha256_hex(lines.join("\n").as_bytes());
+            PathPart { name: format!("route table {}", table.id), digest }
+        };
+        tables.iter().filter(|table| ids.contains(&table.id)).map(part).collect()
     }
 
     /// Whether an answer is about the present holder: one that was asked before a move ended isn't.

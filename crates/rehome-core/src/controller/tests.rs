@@ -184,6 +184,17 @@ fn a_path_that_changed_is_held_and_named() {
 }
 
 #[test]
+fn a_changed_table_on_the_way_is_held_and_named() {
+    let mut world = World::new();
+    world.run(secs(60));
+    world.other_route = Some("igw-2".into());
+    world.path_open = false;
+    world.run(secs(600));
+    assert_eq!(world.launches(), 0);
+    assert!(world.has_line("the path is closed: route table rtb-00000001 changed"));
+}
+
+#[test]
 fn a_lost_route_is_put_back_at_once() {
     let mut world = World::new();
     world.run(secs(30));

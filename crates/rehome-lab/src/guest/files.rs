@@ -17,6 +17,9 @@ use crate::start::EXE;
 /// Where the new `/run` is put together.
 const STAGE: &str = "/run/rehome/stage";
 
+/// Entries of the host's `/tmp` that get a link; whoever has more has no use for them here.
+const LINKS_MAX: usize = 4_096;
+
 /// Names under which this program is found before the host's of the same names.
 const STAND_IN_NAMES: [&str; 7] =
     ["sudo", "systemctl", "reboot", "poweroff", "halt", "shutdown", "rehome"];
@@ -41,7 +44,7 @@ pub(super) fn arrange(disk: &Path) -> io::Result<()> {
     place_stand_ins(stage)?;
     ns::bind(&disk.join("etc"), Path::new("/etc"))?;
     ns::bind(&disk.join("var"), Path::new("/var"))?;
-    arrange_tmp(disk)?;
+    arrange_tmp(disk, stage)?;
     arrange_proc(stage)?;
     arrange_sys();
     arrange_dev(stage)?;
@@ -75,8 +78,8 @@ pub(super) fn refresh_tmp() {
 }
 
 /// The host's `/tmp` under a layer of its own, so that scripts kept there are found. Where that
-/// isn't permitted, an empty one.
-fn arrange_tmp(disk: &Path) -> io::Result<()> {
+/// isn't permitted (the kernel refuses a layer over mounts below `/tmp`), links to what is there.
+fn arrange_tmp(disk: &Path, stage: &Path) -> io::Result<()> {
     let layers = format!(
         "lowerdir=/tmp,upperdir={},workdir={}",
         disk.join("tmp").display(),
@@ -88,7 +91,22 @@ fn arrange_tmp(disk: &Path) -> io::Result<()> {
     let rootless = format!("{layers},userxattr");
     ns::mount_kind("overlay", tmp, flags, Some(&rootless))
         .or_else(|_refused| ns::mount_kind("overlay", tmp, flags, Some(&layers)))
-        .or_else(|_refused| ns::mount_tmpfs(tmp, "1777"))
+        .or_else(|_refused| link_tmp(tmp, stage))
+}
+
+/// A private `/tmp` with a link for each entry of the host's, as it is now.
+fn link_tmp(tmp: &Path, stage: &Path) -> io::Result<()> {
+    let host = Path::new("rehome/host-tmp");
+    let shown = stage.join(host);
+    fs::create_dir_all(&shown)?;
+    ns::bind_all(tmp, &shown)?;
+    ns::mount_tmpfs(tmp, "1777")?;
+    for entry in fs::read_dir(&shown)?.take(LINKS_MAX) {
+        let name = entry?.file_name();
+        // The stage becomes `/run`.
+        symlink(Path::new("/run").join(host).join(&name), tmp.join(&name))?;
+    }
+    Ok(())
 }
 
 /// A `/proc` of its own processes. Settings are read-only but those of its own network.

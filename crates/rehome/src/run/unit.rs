@@ -20,6 +20,10 @@ const CARRIED: [&str; 7] = [
     "NO_PROXY",
 ];
 
+/// Folders that the hardened unit hides from the service (systemd.exec(5): ProtectHome,
+/// PrivateTmp).
+const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
+
 /// Prints the unit, and installs it unless only the text was asked for.
 pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
     prepare::check(&args.run)?;
@@ -34,6 +38,12 @@ pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
     print!("{text}");
     if args.print {
         return Ok(ExitCode::SUCCESS);
+    }
+    if HIDDEN.iter().any(|folder| exe.starts_with(folder)) {
+        let what = format!("the service would not see {}", exe.display());
+        let hint = "ProtectHome and PrivateTmp hide it; copy the binary to /usr/local/bin and run \
+                    install-unit from there";
+        return Err(Failure::wrong(Problem::new(what, hint)));
     }
     let vip: Ipv4Addr = args.run.route_destination.value.address;
     let path = path(vip);

@@ -14,7 +14,7 @@ use rehome_core::probe::ProbeId;
 use rehome_core::record::Record;
 use rehome_core::say::Line;
 use rehome_core::time::Mono;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::sleep_until;
 
 use super::begin::{Signals, instant};
@@ -32,6 +32,9 @@ use crate::store::pause::{InForce, read_pause};
 /// How often the pause file is looked for; it is also looked for before each call that changes
 /// something.
 const PAUSE_EVERY: Duration = Duration::from_secs(1);
+
+/// Answers that wait to be taken; a call whose answer finds no room waits with it.
+const CALLS_MAX: usize = 64;
 
 /// How long the last messages to `--notify-exec` are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -56,7 +59,7 @@ type Done = (CallId, Result<Reply, CallError>);
 impl Watch {
     /// Runs until the core says that it is over.
     pub(crate) async fn run(mut self: Box<Self>) -> Result<ExitCode, Failure> {
-        let (done, mut came) = unbounded_channel::<Done>();
+        let (done, mut came) = channel::<Done>(CALLS_MAX);
         let mut events = VecDeque::from([self.pause_event(), Event::Tick]);
         let mut paused_at = clock::mono();
         if let Some(notify) = &self.notify {
@@ -84,7 +87,7 @@ impl Watch {
 
     /// The next thing that happens. What has come is taken before the time is: an answer that waits
     /// in a socket must not be counted as lost.
-    async fn next(&mut self, came: &mut UnboundedReceiver<Done>) -> Event {
+    async fn next(&mut self, came: &mut Receiver<Done>) -> Event {
         let now = clock::mono();
         // At least once a second: for the pause file, and for systemd's watchdog.
         let soon = now + PAUSE_EVERY;
@@ -122,7 +125,7 @@ impl Watch {
     fn perform(
         &mut self,
         actions: Vec<Action>,
-        done: &UnboundedSender<Done>,
+        done: &Sender<Done>,
         events: &mut VecDeque<Event>,
     ) -> bool {
         let mut durable = true;
@@ -172,7 +175,7 @@ impl Watch {
     }
 
     /// Sends a call on a task of its own; its answer comes back as an event.
-    fn send(&self, id: CallId, call: Call, not_after: Mono, done: UnboundedSender<Done>) {
+    fn send(&self, id: CallId, call: Call, not_after: Mono, done: Sender<Done>) {
         let aws = self.aws.clone();
         let user_data = match &call {
             Call::Launch(launch) => self.user_data.get(&launch.subnet).cloned(),
@@ -194,7 +197,7 @@ impl Watch {
                 aws.call(&call, user_data.as_deref()).await
             };
             // The loop may be over: then nobody needs the answer.
-            let _ = done.send((id, result));
+            let _ = done.send((id, result)).await;
         });
     }
 

@@ -71,6 +71,7 @@ pub(super) struct World {
     pub(super) new_ones_have_vip: bool,
     pub(super) path_digest: String,
     pub(super) path_open: bool,
+    pub(super) other_route: Option<String>,
     pub(super) deaf_sources: Vec<Option<Ipv4Addr>>,
     pub(super) unsendable: Vec<Option<Ipv4Addr>>,
     pub(super) crash_at: Option<(usize, bool)>,
@@ -212,6 +213,7 @@ impl World {
             new_ones_have_vip: true,
             path_digest: "open".into(),
             path_open: true,
+            other_route: None,
             deaf_sources: Vec::new(),
             unsendable: Vec::new(),
             crash_at: None,
@@ -586,10 +588,19 @@ impl World {
             .iter()
             .map(|(table, target)| RouteTable {
                 id: table.clone(),
-                main: false,
+                main: table.as_str() == "rtb-00000001",
                 subnets: Vec::new(),
                 gateways: Vec::new(),
-                routes: target.iter().map(|interface| self.show_route(interface)).collect(),
+                routes: target
+                    .iter()
+                    .map(|interface| self.show_route(interface))
+                    .chain(self.other_route.iter().map(|target| Route {
+                        destination: "0.0.0.0/0".parse().unwrap(),
+                        target: Target::Other(target.clone()),
+                        state: RouteState::Active,
+                        by_hand: true,
+                    }))
+                    .collect(),
             })
             .collect()
     }
