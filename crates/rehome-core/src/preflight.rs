@@ -8,16 +8,17 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::names::{InstanceId, SubnetId, TableId, VpcId};
 use crate::net::{Cidr, Vip};
-use crate::placement::{Sites, sites};
+use crate::placement::{Sites, sites, table_of};
 use crate::policy::FenceMode;
 use crate::record::{FORMAT, Home, Record};
 use crate::spec::{LaunchSpec, Parts, TAG_PREFIX, Wishes};
-use crate::world::{Caller, Group, Instance, RouteTable, Subnet, Target, Zone};
+use crate::world::{Caller, Group, Instance, Route, RouteTable, Subnet, Target, Zone};
 
 mod holder;
 mod routes;
@@ -68,6 +69,8 @@ pub struct Order {
     pub accepted: Vec<Loss>,
     /// `--fence`.
     pub fence: FenceMode,
+    /// Addresses that are probed from: a replacement has to find the way back to them.
+    pub sources: Vec<Ipv4Addr>,
 }
 
 /// What a replacement would not have, and people must have agreed to.
@@ -190,6 +193,7 @@ pub fn assess(
     if !refusals.is_empty() {
         return Err(refusals);
     }
+    notes.extend(no_way_back(order, &sites, snapshot));
     notes.splice(0..0, banner(order, &record, &sites, snapshot));
     Ok(Start { record, sites, familiar, notes })
 }
@@ -277,6 +281,32 @@ fn banner(order: &Order, record: &Record, sites: &Sites, snapshot: &Snapshot) ->
         }
     }
     lines
+}
+
+/// Subnets from which our overlay address can't be reached: a replacement there would be heard at
+/// our primary address only.
+fn no_way_back(order: &Order, sites: &Sites, snapshot: &Snapshot) -> Vec<String> {
+    let overlay = |source: &&Ipv4Addr| !snapshot.vpc_cidrs.iter().any(|b| b.contains(**source));
+    let mut notes = Vec::new();
+    for site in &sites.order {
+        let id = table_of(&site.subnet, &snapshot.tables);
+        let Some(table) = snapshot.tables.iter().find(|table| Some(&table.id) == id) else {
+            continue;
+        };
+        for source in order.sources.iter().filter(overlay) {
+            let leads = |route: &Route| {
+                route.destination.prefix() > 0 && route.destination.contains(*source)
+            };
+            if !table.routes.iter().any(leads) {
+                notes.push(format!(
+                    "No way back to {source} in {} of {} ({}): only this machine's primary \
+                     address would hear a replacement there",
+                    table.id, site.subnet, site.az
+                ));
+            }
+        }
+    }
+    notes
 }
 
 /// Whether an instance carries our tag for this VIP.

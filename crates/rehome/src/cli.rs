@@ -297,6 +297,7 @@ impl RunArgs {
             tables: self.place.route_table.clone(),
             accepted: self.place.accept_loss.iter().map(|loss| loss.loss()).collect(),
             fence: self.place.fence.mode(),
+            sources: self.operation.probe_source.clone(),
         }
     }
 

@@ -294,6 +294,12 @@ impl Controller {
         if error.class() != ErrorClass::UnknownOutcome {
             self.mark_ordered(instance, false);
         }
+        // A root in an instance store or a one-time spot request: what can't stop takes the next
+        // rung (EC2 API reference, StopInstances).
+        if disposal.mode == FenceMode::Stop && error.brief() == "UnsupportedOperation" {
+            self.next_rung(instance);
+            return;
+        }
         match error.class() {
             ErrorClass::Protected | ErrorClass::Fatal | ErrorClass::Quota => {
                 self.keep(&disposal, error.to_string());
@@ -308,6 +314,16 @@ impl Controller {
             | ErrorClass::RouteMissing
             | ErrorClass::RouteExists => self.back_off(now, END),
         }
+    }
+
+    fn next_rung(&mut self, instance: &InstanceId) {
+        let found = |disposal: &&mut Disposal| disposal.instance == *instance;
+        if let Some(disposal) = self.record.disposals.iter_mut().find(found) {
+            disposal.mode = FenceMode::Terminate;
+            self.unsaved = true;
+        }
+        let text = format!("{instance} can't be stopped; it is terminated instead");
+        self.say(Line::Notice { text });
     }
 
     fn mark_ordered(&mut self, instance: &InstanceId, ordered: bool) {

@@ -5,7 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::{Controller, Purpose};
@@ -369,7 +369,7 @@ impl Controller {
     fn on_instance(&mut self, now: Mono, instance: &Instance) {
         let site = self.attempt().site.clone();
         if instance.state.is_ending() {
-            self.fail_attempt(now, &site, Some(&instance.id), &ended(instance));
+            self.bury(now, &site, instance);
             return;
         }
         if let Some(moving) = &mut self.record.moving {
@@ -408,6 +408,19 @@ impl Controller {
         }
         self.unsaved = true;
         self.say(Line::Waiting { instance: instance.id.clone(), address });
+    }
+
+    /// The candidate has ended by itself: the next zone, unless no zone would help.
+    pub(super) fn bury(&mut self, now: Mono, site: &Site, instance: &Instance) {
+        let why = match &instance.state_reason {
+            Some(reason) => format!("{} ({reason})", instance.state),
+            None => instance.state.to_string(),
+        };
+        self.fail_attempt(now, site, Some(&instance.id), &why);
+        if let Some(reason) = instance.state_reason.as_ref().filter(|why| dies_everywhere(why)) {
+            let why = format!("a launch died, and no other zone would help: {reason}");
+            self.hold(now, self.setup.policy.hold, why);
+        }
     }
 
     /// Gives the present attempt up and makes room for the next.
@@ -486,9 +499,9 @@ impl Controller {
     }
 }
 
-pub(super) fn ended(instance: &Instance) -> String {
-    match &instance.state_reason {
-        Some(reason) => format!("{} ({reason})", instance.state),
-        None => instance.state.to_string(),
-    }
+/// Whether a launch died of something that every zone would bring again: a key, a limit, a snapshot
+/// (EC2 user guide, "Troubleshoot instance launch issues"). What the host's side did begins with
+/// `Server.`, and what people did ends with `Shutdown`.
+fn dies_everywhere(reason: &str) -> bool {
+    reason.starts_with("Client.") && !reason.ends_with("Shutdown")
 }

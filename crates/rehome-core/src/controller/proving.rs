@@ -6,7 +6,6 @@ use alloc::string::ToString;
 use alloc::vec;
 use core::time::Duration;
 
-use super::preparing::ended;
 use super::{Controller, Flight, Purpose};
 use crate::call::{Call, Reply};
 use crate::fault::CallError;
@@ -89,7 +88,7 @@ impl Controller {
         match what {
             Ok(Some(instance)) if preparing => {
                 if instance.state.is_leaving() {
-                    self.fail_attempt(now, &site, Some(id), &ended(&instance));
+                    self.bury(now, &site, &instance);
                     return;
                 }
                 self.learn_home(&instance);

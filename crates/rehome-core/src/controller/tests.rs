@@ -102,6 +102,30 @@ fn a_launch_that_dies_pending_makes_way_for_the_next_az() {
 }
 
 #[test]
+fn a_launch_that_would_die_in_every_zone_is_held_after_the_first() {
+    let mut world = World::new();
+    world.dies_pending = alloc::vec![az("us-east-1b"), az("us-east-1c"), az("us-east-1a")];
+    world.dies_of = "Client.InvalidSnapshot.NotFound";
+    world.run(secs(30));
+    world.kill("i-0000000a");
+    world.run(secs(120));
+    assert_eq!(world.launches(), 1);
+    assert!(world.has_line("no other zone would help: Client.InvalidSnapshot.NotFound"));
+}
+
+#[test]
+fn what_cant_be_stopped_takes_the_next_rung() {
+    let mut world = World::with(|setup| setup.policy.fence = FenceMode::Stop);
+    world.fail_once = Some(("StopInstances", "UnsupportedOperation", false));
+    world.run(secs(30));
+    world.kill("i-0000000a");
+    world.run(secs(120));
+    world.assert_moved("i-00000001");
+    assert!(world.has_line("i-0000000a can't be stopped; it is terminated instead"));
+    assert_eq!(world.state("i-0000000a"), InstanceState::Terminated);
+}
+
+#[test]
 fn a_holder_that_comes_back_in_time_cancels_the_move_and_the_spare_goes_later() {
     let mut world = World::new();
     world.run(secs(30));

@@ -119,6 +119,7 @@ fn order() -> Order {
         tables: Vec::new(),
         accepted: Vec::new(),
         fence: FenceMode::Terminate,
+        sources: Vec::new(),
     }
 }
 
@@ -409,4 +410,22 @@ fn an_impaired_zone_is_no_place() {
     ];
     let sites = assess(&order(), None, &s).unwrap().sites;
     assert_eq!(sites.order.len(), 1, "{sites:?}");
+}
+
+#[test]
+fn a_subnet_without_a_way_back_to_our_overlay_address_is_told() {
+    let mut order = order();
+    order.sources = alloc::vec!["172.31.16.10".parse().unwrap(), "10.0.0.100".parse().unwrap()];
+    let told = assess(&order, None, &snapshot()).unwrap().notes.join("\n");
+    assert!(
+        told.contains("No way back to 10.0.0.100 in rtb-00000001 of subnet-0000000b"),
+        "{told}"
+    );
+    assert!(!told.contains("back to 172.31.16.10"), "{told}");
+    let mut routed = snapshot();
+    let mut way_back = routed.tables[0].routes[0].clone();
+    way_back.destination = "10.0.0.100/32".parse().unwrap();
+    routed.tables[0].routes.push(way_back);
+    let told = assess(&order, None, &routed).unwrap().notes.join("\n");
+    assert!(!told.contains("No way back"), "{told}");
 }

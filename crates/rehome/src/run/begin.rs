@@ -74,7 +74,9 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
     let aws = Aws::connect(ConnectOptions::default())
         .await
         .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint().to_owned()))))?;
-    let order = args.order();
+    let mut order = args.order();
+    order.sources =
+        sources(order.vip, &args.operation.probe_source).into_iter().flatten().collect();
     let notify = Notify::from_env();
     let mut known = prepared.known.clone();
     let (snapshot, start) = loop {

@@ -67,6 +67,7 @@ pub(super) struct World {
     pub(super) api_error: Option<&'static str>,
     pub(super) refuse: BTreeMap<Az, &'static str>,
     pub(super) dies_pending: Vec<Az>,
+    pub(super) dies_of: &'static str,
     pub(super) loss_percent: u64,
     pub(super) new_ones_have_vip: bool,
     pub(super) path_digest: String,
@@ -209,6 +210,7 @@ impl World {
             api_error: None,
             refuse: BTreeMap::new(),
             dies_pending: Vec::new(),
+            dies_of: "Server.InternalError",
             loss_percent: 0,
             new_ones_have_vip: true,
             path_digest: "open".into(),
@@ -559,7 +561,11 @@ impl World {
         Instance {
             id: id.clone(),
             state: machine.state.clone(),
-            state_reason: machine.by_user.then(|| "Client.UserInitiatedShutdown".into()),
+            state_reason: if machine.by_user {
+                Some("Client.UserInitiatedShutdown".into())
+            } else {
+                (gone && self.dies_pending.contains(&machine.az)).then(|| self.dies_of.into())
+            },
             az: Some(machine.az.clone()),
             subnet: (!gone).then(|| "subnet-0000000b".parse().unwrap()),
             vpc: (!gone).then(|| self.record.vpc.clone()),
