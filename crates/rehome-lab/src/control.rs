@@ -115,8 +115,8 @@ pub(crate) fn listen(name: &LabName) -> anyhow::Result<UnixListener> {
     let address = address(name)?;
     match UnixListener::bind_addr(&address) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => bail!(
-            "a lab named {name} is running already\nhint: end it with `rehome lab down`, or give \
-             another name with --lab"
+            "a lab named {name} is running already\n\
+             hint: end it with `rehome lab --lab {name} down`, or give another name with --lab"
         ),
         bound => bound.context("could not bind the control socket"),
     }
