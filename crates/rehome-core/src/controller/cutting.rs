@@ -332,7 +332,6 @@ impl Controller {
         self.retry_at.clear();
         self.cut = Cut::default();
         self.views.on_new_holder(&home.instance);
-        self.told.former = moving.attempt.is_some().then(|| old.instance.clone());
         self.unsaved = true;
         let address = self.record.vip.address;
         self.say(Line::Verified { address, instance: home.instance, silent_for });

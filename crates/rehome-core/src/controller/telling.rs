@@ -18,7 +18,6 @@ pub(super) struct Told {
     status_at: Option<Mono>,
     status: Option<(u8, String)>,
     once: Vec<(Line, Mono)>,
-    pub(super) former: Option<InstanceId>,
     deaf: Vec<usize>,
 }
 
