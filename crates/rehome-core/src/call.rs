@@ -27,6 +27,12 @@ pub enum Call {
         /// At most 1,000.
         ids: Vec<InstanceId>,
     },
+    /// `DescribeInstances` by the filter `instance-id`: the second opinion on an id that EC2 calls
+    /// unknown.
+    Listed {
+        /// Which.
+        ids: Vec<InstanceId>,
+    },
     /// `DescribeInstanceStatus` with `IncludeAllInstances`, naming ids of one AZ.
     Statuses {
         /// The AZ they all are in.
@@ -39,7 +45,7 @@ pub enum Call {
         /// Which VPC.
         vpc: VpcId,
     },
-    /// Digests of what lies between monitor and holder: groups, network ACLs.
+    /// Digests of what lies between monitor and holder: groups, network ACLs, our own interface.
     Path {
         /// The VPC of both.
         vpc: VpcId,
@@ -47,6 +53,8 @@ pub enum Call {
         groups: Vec<GroupId>,
         /// The subnets of both ends, as far as known.
         subnets: Vec<SubnetId>,
+        /// Our own interface, where known.
+        interface: Option<InterfaceId>,
     },
     /// `DescribeInstances` by the filter `client-token`, terminated ones included.
     Launched {
@@ -97,7 +105,9 @@ impl Call {
     #[must_use]
     pub fn action(&self) -> &'static str {
         match self {
-            Call::Instances { .. } | Call::Launched { .. } => "DescribeInstances",
+            Call::Instances { .. } | Call::Listed { .. } | Call::Launched { .. } => {
+                "DescribeInstances"
+            }
             Call::Statuses { .. } => "DescribeInstanceStatus",
             Call::Tables { .. } => "DescribeRouteTables",
             Call::Path { .. } => "DescribeSecurityGroups",
@@ -115,6 +125,7 @@ impl Call {
     pub fn mutates(&self) -> bool {
         match self {
             Call::Instances { .. }
+            | Call::Listed { .. }
             | Call::Statuses { .. }
             | Call::Tables { .. }
             | Call::Path { .. }
@@ -149,7 +160,7 @@ pub struct Launch {
 /// What a [`Call`] brought.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
-    /// To `Instances` and `Launched`.
+    /// To `Instances`, `Listed` and `Launched`.
     Instances(Vec<Instance>),
     /// To `Statuses`.
     Statuses(Vec<Status>),

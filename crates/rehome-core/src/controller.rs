@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, Reply};
 use crate::fault::CallError;
-use crate::names::{InstanceId, SubnetId, TableId};
+use crate::names::{Az, InstanceId, SubnetId, TableId};
 use crate::placement::Site;
 use crate::policy::Policy;
 use crate::probe::{Hearing, ProbeId};
@@ -42,6 +42,7 @@ use crate::spec::Wishes;
 use crate::time::{Clocks, Mono, Unix};
 use crate::verdict::{Evidence, judge};
 
+mod capability;
 mod cutting;
 mod disposing;
 mod healing;
@@ -138,6 +139,8 @@ pub struct Setup {
     pub near_groups: Vec<crate::names::GroupId>,
     /// Its subnet.
     pub near_subnet: Option<SubnetId>,
+    /// Its interface.
+    pub near_interface: Option<crate::names::InterfaceId>,
 }
 
 /// What a call was made for; says where its answer goes.
@@ -148,7 +151,7 @@ enum Purpose {
     Launch,
     Lookup,
     Stray(String),
-    Look(InstanceId),
+    Look(Az),
     Check(InstanceId),
     Route(TableId),
     Heal(TableId),
@@ -160,11 +163,6 @@ struct Flight {
     purpose: Purpose,
     call: Call,
     sent: Mono,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Hold {
-    until: Mono,
 }
 
 /// Keeps one VIP alive. See the module's page.
@@ -182,7 +180,8 @@ pub struct Controller {
     actions: Vec<Action>,
     retry_at: BTreeMap<&'static str, Mono>,
     retries: u32,
-    hold: Option<Hold>,
+    /// Nothing is moved before this; it was told why.
+    held_until: Option<Mono>,
     paused: Option<String>,
     stop_by: Option<Mono>,
     stopped: bool,
@@ -225,7 +224,7 @@ impl Controller {
             actions: Vec::new(),
             retry_at: BTreeMap::new(),
             retries: 0,
-            hold: None,
+            held_until: None,
             paused: None,
             stop_by: None,
             stopped: false,
@@ -281,6 +280,7 @@ impl Controller {
             self.next_disposal(),
             self.next_report(),
             self.stop_by.map(|at| Wakeup { at, why: "end after a signal" }),
+            self.turn_back_at().map(|at| Wakeup { at, why: "take the cut back" }),
         ];
         // What was due at the last event was considered then; it waits for something else now.
         let later = |wakeup: &Wakeup| wakeup.at > self.now;
@@ -336,6 +336,7 @@ impl Controller {
         self.step_healing(now);
         self.step_lost_launches(now);
         self.step_disposals(now);
+        self.step_capability(now);
         self.step_report(now);
     }
 
@@ -371,13 +372,17 @@ impl Controller {
         }
     }
 
-    /// On a signal: a cut under way is finished first, within bounds; anything else ends at once
-    /// and goes on where it stood when rehome is started again.
+    /// On a signal: a cut under way is finished or taken back first, within bounds; anything else
+    /// ends at once and goes on where it stood when rehome is started again.
     fn stop_if_asked(&mut self, now: Mono) -> bool {
         let Some(by) = self.stop_by else { return false };
         if self.is_cutting() && now < by {
+            if self.turn_back_at().is_some_and(|at| now >= at) {
+                self.turn_back(now);
+            }
             return false;
         }
+        self.leave_cut();
         let standing = self.standing();
         self.say(Line::Stopping { standing });
         self.persist();
@@ -389,21 +394,21 @@ impl Controller {
     /// A hold is over: a move that came to nothing begins anew, under the budget, if the evidence
     /// still calls for it.
     fn release_hold(&mut self, now: Mono) {
-        if self.hold.as_ref().is_none_or(|hold| hold.until > now) {
+        if self.held_until.is_none_or(|until| until > now) {
             return;
         }
-        self.hold = None;
+        self.held_until = None;
         if self.record.moving.is_some() {
             self.renew_move(now);
         }
-        if self.hold.is_none() {
+        if self.held_until.is_none() {
             self.say_once(Line::Resumed);
         }
     }
 
     /// Decides not to act until `now + time`, and tells.
     fn hold(&mut self, now: Mono, time: Duration, why: String) {
-        self.hold = Some(Hold { until: now + time });
+        self.held_until = Some(now + time);
         self.say_once(Line::Held { why });
     }
 
@@ -456,7 +461,7 @@ impl Controller {
             Purpose::Launch => self.on_launch(now, result),
             Purpose::Lookup => self.on_lookup(now, result),
             Purpose::Stray(token) => self.on_stray(now, &token, result),
-            Purpose::Look(instance) => self.on_looked(&instance, &flight, result),
+            Purpose::Look(_) => self.on_looked(&flight, result),
             Purpose::Check(instance) => self.on_check(now, &instance, result),
             Purpose::Route(table) => self.on_route(now, &table, &flight.call, result),
             Purpose::Heal(table) => self.on_healed(now, &table, &flight.call, result),

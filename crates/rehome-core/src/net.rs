@@ -137,12 +137,25 @@ pub enum VipError {
     #[error("`{0}` is not an IPv4 address or a /32 (like 10.0.0.10/32)")]
     Malformed(String),
     /// A block of more than one address.
-    #[error("`{given}` is wider than one address; write {address}/32 to move one address")]
+    #[error(
+        "`{given}` is wider than one address; write {address}/32 to move that address, or {block} \
+         with --probe-address to move the whole block"
+    )]
     Wide {
         /// What was given.
         given: String,
         /// The address in it.
         address: Ipv4Addr,
+        /// The block that contains it.
+        block: Cidr,
+    },
+    /// An address to probe that isn't in the block that is moved.
+    #[error("{address} does not lie in {block}, so its answers would say nothing about it")]
+    Outside {
+        /// The address to probe.
+        address: Ipv4Addr,
+        /// What is moved.
+        block: Cidr,
     },
     /// An address that no VPC can route, with the reason.
     #[error("{address} can't be a VIP: {why}")]
@@ -164,13 +177,54 @@ impl FromStr for Vip {
         let address: Ipv4Addr = host.parse().map_err(|_| malformed())?;
         match prefix.parse::<u8>() {
             Ok(32) if prefix == "32" => {}
-            Ok(0..=31) => return Err(VipError::Wide { given: text.to_string(), address }),
+            Ok(width @ 0..=31) => {
+                let block = Cidr::containing(address, width);
+                return Err(VipError::Wide { given: text.to_string(), address, block });
+            }
             Ok(_) | Err(_) => return Err(malformed()),
         }
         if let Some(why) = unroutable(address) {
             return Err(VipError::Unroutable { address, why });
         }
         Ok(Vip { destination: Cidr::host(address), address })
+    }
+}
+
+impl Vip {
+    /// Takes what routes may carry: one host as [`from_str`](Self::from_str) does, or a block. Of a
+    /// block nobody knows yet which address in it answers probes: its lowest one stands in until
+    /// [`probed_at`](Self::probed_at) says.
+    ///
+    /// # Errors
+    /// As `from_str`; a block with host bits is refused, because one host was probably meant.
+    pub fn of_destination(text: &str) -> Result<Vip, VipError> {
+        match (text.parse(), text.parse::<Cidr>()) {
+            (Err(VipError::Wide { .. }), Ok(block)) => {
+                Ok(Vip { destination: block, address: block.network() })
+            }
+            (result, _) => result,
+        }
+    }
+
+    /// The same destination, probed at `address`.
+    ///
+    /// # Errors
+    /// Where the address isn't in the destination, or can't be routed.
+    pub fn probed_at(self, address: Ipv4Addr) -> Result<Vip, VipError> {
+        let block = self.destination;
+        if !block.contains(address) {
+            return Err(VipError::Outside { address, block });
+        }
+        match unroutable(address) {
+            Some(why) => Err(VipError::Unroutable { address, why }),
+            None => Ok(Vip { destination: block, address }),
+        }
+    }
+
+    /// Whether more than the probed address is moved.
+    #[must_use]
+    pub fn is_wide(self) -> bool {
+        self.destination.prefix() < 32
     }
 }
 
@@ -213,7 +267,7 @@ mod tests {
     fn anything_else_is_refused_with_the_reason() {
         for (text, why) in [
             ("10.0.0.10/24", "wider than one address; write 10.0.0.10/32"),
-            ("10.0.0.0/24", "wider than one address"),
+            ("10.0.0.0/24", "or 10.0.0.0/24 with --probe-address to move the whole block"),
             ("10.0.0.10/33", "is not an IPv4 address"),
             ("10.0.0.10/", "is not an IPv4 address"),
             ("10.0.0.10/+32", "is not an IPv4 address"),
@@ -267,5 +321,19 @@ mod tests {
                 == Cidr::containing(two.network(), shorter);
             prop_assert_eq!(one.overlaps(two), same);
         }
+    }
+
+    #[test]
+    fn a_block_is_moved_only_with_an_address_in_it_to_probe() {
+        let wide = Vip::of_destination("10.0.0.8/29").unwrap();
+        assert!(wide.is_wide());
+        let probed = wide.probed_at(Ipv4Addr::new(10, 0, 0, 10)).unwrap();
+        assert_eq!(probed.destination.to_string(), "10.0.0.8/29");
+        assert_eq!(probed.to_string(), "10.0.0.10");
+        let outside = wide.probed_at(Ipv4Addr::new(10, 0, 0, 16)).unwrap_err();
+        assert!(outside.to_string().contains("does not lie in 10.0.0.8/29"), "{outside}");
+        assert!(Vip::of_destination("10.0.0.10/29").is_err(), "one host was probably meant");
+        assert!(!Vip::of_destination("10.0.0.10").unwrap().is_wide());
+        assert!(Vip::of_destination("0.0.0.0/0").unwrap().is_wide());
     }
 }

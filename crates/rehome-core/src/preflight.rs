@@ -240,10 +240,21 @@ fn wrong_wishes(order: &Order, snapshot: &Snapshot) -> Vec<Refusal> {
             ));
         }
     }
-    let destination = order.vip.destination;
-    if let Some(block) = snapshot.vpc_cidrs.iter().find(|block| block.overlaps(destination)) {
+    let Vip { destination, address } = order.vip;
+    // A route may be wider than the VPC (0.0.0.0/0 through a firewall), but not a part of it (VPC
+    // user guide, "Route tables").
+    let inside = |block: &&Cidr| {
+        block.contains(address)
+            || (block.overlaps(destination) && destination.prefix() >= block.prefix())
+    };
+    if let Some(block) = snapshot.vpc_cidrs.iter().find(inside) {
+        let what = if order.vip.is_wide() && block.contains(address) {
+            format!("{address}, the address to probe, lies inside the VPC's block {block}")
+        } else {
+            format!("{destination} lies inside the VPC's block {block}")
+        };
         refusals.push(Refusal::new(
-            format!("{destination} lies inside the VPC's block {block}"),
+            what,
             "an overlay address must lie outside every block of the VPC; choose another",
         ));
     }

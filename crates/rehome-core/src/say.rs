@@ -185,6 +185,13 @@ pub enum Line {
     },
     /// A hold is over.
     Resumed,
+    /// If the holder died now, it could not be replaced.
+    CapabilityLost {
+        /// Why.
+        why: String,
+    },
+    /// It could be replaced again.
+    CapabilityBack,
     /// Something worth knowing that stops nothing.
     Notice {
         /// What. (`text` is what every event has, rendered.)
@@ -209,6 +216,8 @@ impl Line {
             | Line::WouldMove { .. }
             | Line::Held { .. }
             | Line::Resumed
+            | Line::CapabilityLost { .. }
+            | Line::CapabilityBack
             | Line::Cancelled { .. }
             | Line::Notice { .. }
             | Line::Stopping { .. } => true,
@@ -238,6 +247,7 @@ impl Line {
             Line::Cutting => Some("commit"),
             Line::Verified { .. } => Some("moved"),
             Line::Held { .. } => Some("held"),
+            Line::CapabilityLost { .. } => Some("capability-lost"),
             Line::Status { .. }
             | Line::SourceDestCheckOff { .. }
             | Line::Moving { .. }
@@ -256,6 +266,7 @@ impl Line {
             | Line::Kept { .. }
             | Line::NowMonitoring { .. }
             | Line::Resumed
+            | Line::CapabilityBack
             | Line::Notice { .. }
             | Line::Stopping { .. } => None,
         }
@@ -354,6 +365,10 @@ impl fmt::Display for Line {
             Line::NowMonitoring { instance } => write!(f, "Now monitoring instance {instance}"),
             Line::Held { why } => write!(f, "Held: {why}"),
             Line::Resumed => f.write_str("No longer held"),
+            Line::CapabilityLost { why } => {
+                write!(f, "Failover capability lost: a dead holder could not be replaced: {why}")
+            }
+            Line::CapabilityBack => f.write_str("Failover capability is back"),
             Line::Notice { text } => f.write_str(text),
             Line::Stopping { standing } => write!(f, "Stopping: {standing}"),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rehome_core::names::{GroupId, ImageId, InstanceId, InstanceType, KeyName, SubnetId, TableId};
-use rehome_core::net::Vip;
+use rehome_core::net::{Vip, VipError};
 use rehome_core::policy::{FenceMode, Policy};
 use rehome_core::preflight::{Loss, Order};
 use rehome_core::spec::Wishes;
@@ -62,8 +62,9 @@ pub(crate) struct RunArgs {
     /// Jinja2 template of the user data that configures a replacement
     #[arg(long, value_name = "FILE")]
     pub(crate) user_data_file: PathBuf,
-    /// The address, as routes carry it (like 10.0.0.10/32)
-    #[arg(long, value_name = "CIDR")]
+    /// The address, as routes carry it (like 10.0.0.10/32); a wider block needs --probe-address and
+    /// --route-table
+    #[arg(long, value_name = "CIDR", value_parser = destination)]
     pub(crate) route_destination: Given<Vip>,
     /// Tell every probe, every API call and what each verdict rests on (stderr)
     #[arg(long)]
@@ -83,12 +84,8 @@ pub(crate) struct Given<T> {
     pub(crate) value: T,
 }
 
-impl<T: std::str::FromStr> std::str::FromStr for Given<T> {
-    type Err = T::Err;
-
-    fn from_str(text: &str) -> Result<Self, T::Err> {
-        Ok(Given { text: text.to_owned(), value: text.parse()? })
-    }
+fn destination(text: &str) -> Result<Given<Vip>, VipError> {
+    Ok(Given { text: text.to_owned(), value: Vip::of_destination(text)? })
 }
 
 /// Where replacements go, and what they are.
@@ -98,6 +95,9 @@ pub(crate) struct PlaceArgs {
     /// Subnet to use in its AZ; may be repeated [default: the one that routes like the holder's]
     #[arg(long, value_name = "ID")]
     pub(crate) subnet: Vec<SubnetId>,
+    /// Address in a wide destination that answers probes
+    #[arg(long, value_name = "IP")]
+    pub(crate) probe_address: Option<Ipv4Addr>,
     /// Route table to own; may be repeated [default: those whose route leads to the holder]
     #[arg(long, value_name = "ID")]
     pub(crate) route_table: Vec<TableId>,
@@ -282,11 +282,25 @@ pub(crate) struct WhomArgs {
 }
 
 impl RunArgs {
+    /// What is moved and where it is probed.
+    ///
+    /// # Errors
+    /// Where `--probe-address` doesn't fit the destination.
+    pub(crate) fn checked_vip(&self) -> Result<Vip, VipError> {
+        let vip = self.route_destination.value;
+        self.place.probe_address.map_or(Ok(vip), |address| vip.probed_at(address))
+    }
+
+    /// The same, once it has been checked.
+    pub(crate) fn vip(&self) -> Vip {
+        self.checked_vip().unwrap_or(self.route_destination.value)
+    }
+
     /// What the core is asked for.
     pub(crate) fn order(&self) -> Order {
         Order {
             instance: self.instance_id.clone(),
-            vip: self.route_destination.value,
+            vip: self.vip(),
             wishes: Wishes {
                 groups: self.security_group.clone(),
                 key: self.keypair.clone(),
@@ -421,5 +435,14 @@ mod tests {
     fn a_missing_flag_is_named() {
         let error = Cli::try_parse_from(&MISSION[..10]).unwrap_err().to_string();
         assert!(error.contains("--route-destination <CIDR>"), "{error}");
+    }
+
+    #[test]
+    fn a_wide_destination_is_probed_where_it_is_said() {
+        let words = MISSION[..11].iter().chain(&["10.0.0.8/29", "--probe-address", "10.0.0.10"]);
+        let cli = Cli::try_parse_from(words).unwrap();
+        let Command::Run(args) = cli.command else { panic!("parsed as {cli:?}") };
+        assert_eq!(args.vip().address, Ipv4Addr::new(10, 0, 0, 10));
+        assert_eq!(args.vip().destination.to_string(), "10.0.0.8/29");
     }
 }

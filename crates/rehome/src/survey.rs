@@ -74,9 +74,12 @@ async fn try_reads(aws: &Aws, order: &Order, snapshot: &Snapshot) -> Result<(), 
         return Ok(());
     };
     let groups = order.wishes.groups.clone();
-    let path = Call::Path { vpc: vpc.clone(), groups, subnets: vec![subnet.clone()] };
+    let own = snapshot.own_instance.as_ref().and_then(|id| snapshot.instances.get(id));
+    let interface = own.and_then(Instance::primary_interface).map(|one| one.id.clone());
+    let path = Call::Path { vpc: vpc.clone(), groups, subnets: vec![subnet.clone()], interface };
+    let listed = Call::Listed { ids: vec![holder.id.clone()] };
     let statuses = Call::Statuses { az: az.clone(), ids: vec![holder.id.clone()] };
-    for call in [path, statuses] {
+    for call in [path, listed, statuses] {
         // Only a clear no counts: what can't be read for the moment is not needed yet.
         match aws.call(&call, None).await {
             Err(error) if error.is_definite() => return Err(error),

@@ -17,8 +17,8 @@ use crate::probe::Hearing;
 use crate::record::{Disposal, Home, Leftover, Move, Stage};
 use crate::say::Line;
 use crate::time::{Mono, Short, Unix};
-use crate::verdict::Seen;
-use crate::world::{Instance, RouteTable, Target};
+use crate::verdict::{HolderSeen, Seen};
+use crate::world::{Instance, InstanceState, RouteTable, Target};
 
 const ROUTE: &str = "route";
 
@@ -32,6 +32,8 @@ pub(super) struct Cut {
     silent_since: Option<Mono>,
     /// A cut that was interrupted goes on only after the tables were read since then.
     look_from: Option<Mono>,
+    /// A signal came before the cut was finished, and it is being taken back.
+    turned_back: bool,
 }
 
 impl Controller {
@@ -286,6 +288,42 @@ impl Controller {
         }
     }
 
+    /// When a signal has a cut taken back that isn't finished: half of the time that is left to
+    /// finish it, half to take it back. Routes don't go back to a holder that is gone.
+    pub(super) fn turn_back_at(&self) -> Option<Mono> {
+        let by = self.stop_by?;
+        let moving = self.record.moving.as_ref()?;
+        let runs = matches!(
+            self.views.holder.as_ref().map(|seen| &seen.what),
+            Some(Ok(HolderSeen::There { state: InstanceState::Running, .. }))
+        );
+        let half = self.setup.policy.stop_within / 2;
+        (moving.stage == Stage::Cutting && runs && self.may_mutate()).then(|| by - half)
+    }
+
+    pub(super) fn turn_back(&mut self, now: Mono) {
+        self.restart_cut(now);
+        self.cut.turned_back = true;
+        // What the way there had to wait for says nothing about the way back.
+        self.retry_at.remove(ROUTE);
+        let Some(moving) = &mut self.record.moving else { return };
+        moving.stage = Stage::RollingBack;
+        self.unsaved = true;
+        let instance = self.record.holder.instance.clone();
+        let why = "a signal came before every route was replaced".to_string();
+        self.say(Line::RollingBack { instance, why });
+    }
+
+    /// Half way back by a signal and out of time: the next start looks where the routes lead, and
+    /// goes on with the cut or judges anew.
+    pub(super) fn leave_cut(&mut self) {
+        if let Some(moving) = self.record.moving.as_mut().filter(|_| self.cut.turned_back)
+            && moving.stage == Stage::RollingBack
+        {
+            moving.stage = Stage::Cutting;
+        }
+    }
+
     fn give_candidate_up(&mut self, now: Mono, home: &Home, why: &str) {
         self.cut = Cut { silent_since: self.cut.silent_since, ..Cut::default() };
         let attempt = self.record.moving.as_ref().and_then(|moving| moving.attempt.as_ref());
@@ -327,7 +365,7 @@ impl Controller {
         self.record.attempts = 0;
         self.record.path.clear();
         self.record.moving = None;
-        self.hold = None;
+        self.held_until = None;
         self.retries = 0;
         self.retry_at.clear();
         self.cut = Cut::default();

@@ -8,14 +8,14 @@
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
-
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::reading::ABSENT_READS;
 use super::{Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
 use crate::fault::{CallError, ErrorClass};
-use crate::names::InstanceId;
+use crate::names::{Az, InstanceId};
 use crate::policy::FenceMode;
 use crate::probe::Hearing;
 use crate::record::{Disposal, Leftover};
@@ -66,16 +66,15 @@ impl Controller {
             return;
         }
         let unix = self.unix(now);
-        for disposal in self.record.disposals.clone() {
-            if disposal.not_before > unix {
-                continue;
-            }
+        let due = |disposal: &&Disposal| disposal.not_before <= unix;
+        let due: Vec<Disposal> = self.record.disposals.iter().filter(due).cloned().collect();
+        self.look(now, &due);
+        for disposal in due {
             if self.is_serving(&disposal.instance) {
                 self.forget(&disposal.instance);
                 continue;
             }
             let begun = *self.looks.begun.entry(disposal.instance.clone()).or_insert(now);
-            self.look(now, &disposal);
             match self.next_of(now, &disposal, begun) {
                 Next::Wait => {}
                 Next::Order => self.order(now, &disposal),
@@ -94,17 +93,25 @@ impl Controller {
                 .is_some_and(|attempt| attempt.instance.as_ref() == Some(instance))
     }
 
-    /// Reads the leftover and the routes again.
-    fn look(&mut self, now: Mono, disposal: &Disposal) {
-        let last = self.looks.asked.get(&disposal.instance);
-        let purpose = Purpose::Look(disposal.instance.clone());
-        if last.is_some_and(|at| now < *at + self.look_step(disposal)) || self.in_flight(&purpose) {
-            return;
+    /// Reads the leftovers again, with one call for each zone, and the routes.
+    fn look(&mut self, now: Mono, leftovers: &[Disposal]) {
+        let mut zones: BTreeMap<Az, Vec<InstanceId>> = BTreeMap::new();
+        let mut routes = false;
+        for disposal in leftovers {
+            let last = self.looks.asked.get(&disposal.instance);
+            let early = last.is_some_and(|at| now < *at + self.look_step(disposal));
+            let purpose = Purpose::Look(disposal.az.clone());
+            if early || self.in_flight(&purpose) || self.is_serving(&disposal.instance) {
+                continue;
+            }
+            self.looks.asked.insert(disposal.instance.clone(), now);
+            zones.entry(disposal.az.clone()).or_default().push(disposal.instance.clone());
+            routes |= !disposal.ordered;
         }
-        self.looks.asked.insert(disposal.instance.clone(), now);
-        let (az, ids) = (disposal.az.clone(), [disposal.instance.clone()].into());
-        self.call(now, purpose, Call::Instances { az, ids });
-        if !disposal.ordered && !self.in_flight(&Purpose::Watch) {
+        for (az, ids) in zones {
+            self.call(now, Purpose::Look(az.clone()), Call::Instances { az, ids });
+        }
+        if routes && !self.in_flight(&Purpose::Watch) {
             let vpc = self.record.vpc.clone();
             self.call(now, Purpose::Watch, Call::Tables { vpc });
         }
@@ -120,18 +127,18 @@ impl Controller {
         }
     }
 
-    pub(super) fn on_looked(
-        &mut self,
-        id: &InstanceId,
-        flight: &Flight,
-        result: Result<Reply, CallError>,
-    ) {
-        let what = match result {
-            Ok(Reply::Instances(found)) => Ok(found.into_iter().find(|i| i.id == *id)),
+    pub(super) fn on_looked(&mut self, flight: &Flight, result: Result<Reply, CallError>) {
+        let Call::Instances { ids, .. } = &flight.call else { return };
+        let found = match result {
+            Ok(Reply::Instances(found)) => Ok(found),
             Ok(_) => return,
             Err(error) => Err(error.brief().to_string()),
         };
-        self.views.others.insert(id.clone(), Seen { asked: flight.sent, what });
+        for id in ids {
+            let this = |found: &Vec<Instance>| found.iter().find(|i| i.id == *id).cloned();
+            let what = found.as_ref().map(this).map_err(Clone::clone);
+            self.views.others.insert(id.clone(), Seen { asked: flight.sent, what });
+        }
     }
 
     fn next_of(&mut self, now: Mono, disposal: &Disposal, begun: Mono) -> Next {

@@ -9,7 +9,7 @@ use super::{Controller, Wakeup};
 use crate::probe::Hearing;
 use crate::record::{Move, Stage};
 use crate::say::Line;
-use crate::time::{Mono, Short};
+use crate::time::{Mono, Short, Unix};
 use crate::verdict::{Reason, Seen, Verdict};
 use crate::world::Instance;
 
@@ -31,7 +31,7 @@ impl Controller {
 
     pub(super) fn next_move_step(&self) -> Option<Wakeup> {
         let later = |wakeup: &Wakeup| wakeup.at > self.now;
-        let hold = self.hold.as_ref().map(|hold| Wakeup { at: hold.until, why: "hold over" });
+        let hold = self.held_until.map(|at| Wakeup { at, why: "hold over" });
         let moving = self.record.moving.as_ref();
         let retry = self.retry_at.values().filter(|at| **at > self.now).min();
         let retry = retry.map(|at| Wakeup { at: *at, why: "try again" });
@@ -65,7 +65,7 @@ impl Controller {
             self.say_once(Line::WouldMove { instance, reason, evidence });
             return;
         }
-        if self.hold.is_some() || !self.may_mutate() {
+        if self.held_until.is_some() || !self.may_mutate() {
             return;
         }
         let unix = self.unix(now);
@@ -118,28 +118,35 @@ impl Controller {
                 "{vip} has never answered, so its silence is no failure; make it answer once"
             ));
         }
-        if !self.setup.familiar {
-            let agreed = now.since(self.begun);
-            if agreed < policy.unfamiliar && self.record.heard_by.is_empty() {
-                return Some(format!(
-                    "no state file was found, so nothing is launched before {} of agreement",
-                    Short(policy.unfamiliar)
-                ));
-            }
+        // An earlier process may have begun a move that AWS doesn't show yet. A VIP that answers
+        // is a reading of its own: nothing can have been under way then.
+        let unproven = !self.setup.familiar && self.record.heard_by.is_empty();
+        if unproven && self.views.agreed_for() < policy.unfamiliar {
+            return Some(format!(
+                "no state file was found, so nothing is launched before two readings {} apart \
+                 agree",
+                Short(policy.unfamiliar)
+            ));
         }
-        let unix = self.unix(now);
-        for (seconds, max, word) in
-            [(HOUR, policy.moves_per_hour, "hour"), (DAY, policy.moves_per_day, "day")]
-        {
-            let moves = self.record.moves_within(unix, seconds);
-            if moves >= max as usize {
-                return Some(format!("budget spent: {moves} moves in the last {word}"));
-            }
-        }
-        if self.setup.sites.is_empty() {
-            return Some("no subnet is left that a replacement could go to".to_string());
-        }
-        None
+        self.spent(self.unix(now)).or_else(|| self.nowhere())
+    }
+
+    /// The budget that is used up, where one is.
+    pub(super) fn spent(&self, unix: Unix) -> Option<String> {
+        let policy = &self.setup.policy;
+        [(HOUR, policy.moves_per_hour, "hour"), (DAY, policy.moves_per_day, "day")].iter().find_map(
+            |(seconds, max, word)| {
+                let moves = self.record.moves_within(unix, *seconds);
+                (moves >= *max as usize)
+                    .then(|| format!("budget spent: {moves} moves in the last {word}"))
+            },
+        )
+    }
+
+    /// Why there is no place for a replacement, where there is none.
+    pub(super) fn nowhere(&self) -> Option<String> {
+        let why = "no subnet is left that a replacement could go to";
+        self.setup.sites.is_empty().then(|| why.to_string())
     }
 
     /// Says why a silent VIP isn't moved; once, until the reason changes.

@@ -31,7 +31,7 @@ impl Controller {
         if self.came_back(now) {
             return;
         }
-        if self.hold.is_some() || !self.may_mutate() {
+        if self.held_until.is_some() || !self.may_mutate() {
             return;
         }
         let moving = self.record.moving.as_ref().expect("a stage belongs to a move");
@@ -95,7 +95,7 @@ impl Controller {
     fn cancel(&mut self, now: Mono) {
         self.dispose_present(now);
         self.record.moving = None;
-        self.hold = None;
+        self.held_until = None;
         self.unsaved = true;
         let instance = self.record.holder.instance.clone();
         self.say(Line::Cancelled { instance });

@@ -248,7 +248,7 @@ impl Controller {
             Stage::Cutting | Stage::Verifying | Stage::RollingBack => true,
             Stage::Preparing => moving.attempt.is_some(),
         });
-        if waiting && self.hold.is_none() {
+        if waiting && self.held_until.is_none() {
             return true;
         }
         self.probing.vip_losses() > 0

@@ -35,7 +35,13 @@ pub(super) struct Views {
     pub(super) holder: Option<Seen<HolderSeen>>,
     pub(super) instance: Option<Instance>,
     last_state: Option<(InstanceState, Mono)>,
+    /// When the newest answer about the holder was asked for.
+    pub(super) read_at: Option<Mono>,
     absent: u32,
+    /// When a list by filter was asked for that doesn't have the holder either.
+    unlisted: Option<Mono>,
+    /// What the readings agree on, and since which of them.
+    scene: Option<(Mono, Scene)>,
     impaired: Option<Seen<Option<String>>>,
     pub(super) tables: Option<Seen<Vec<RouteTable>>>,
     path: Option<Seen<Vec<PathPart>>>,
@@ -47,7 +53,23 @@ pub(super) struct Views {
     refresh: bool,
 }
 
+/// What has to be the same in two readings before somebody without a past launches anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Scene {
+    holder: HolderSeen,
+    targets: Vec<(TableId, Target)>,
+}
+
 impl Views {
+    /// How long the readings of the holder and of the routes have agreed, from the first of them
+    /// to the last.
+    pub(super) fn agreed_for(&self) -> Duration {
+        match (&self.scene, &self.holder) {
+            (Some((since, _)), Some(seen)) => seen.asked.since(*since),
+            (None, _) | (_, None) => Duration::ZERO,
+        }
+    }
+
     /// The parts of the path that differ from when it last `worked`.
     pub(super) fn path_changes(
         &self,
@@ -83,7 +105,7 @@ impl Views {
         match call {
             Call::Tables { .. } => self.tables = Some(Seen { asked, what: Err(why) }),
             Call::Path { .. } => self.path = Some(Seen { asked, what: Err(why) }),
-            Call::Instances { ids, .. } => {
+            Call::Instances { ids, .. } | Call::Listed { ids } => {
                 for id in ids {
                     self.others.insert(id.clone(), Seen { asked, what: Err(why.clone()) });
                 }
@@ -105,6 +127,8 @@ impl Views {
         self.instance = None;
         self.last_state = None;
         self.absent = 0;
+        self.unlisted = None;
+        self.scene = None;
         self.impaired = None;
         self.others.remove(holder);
         self.path = None;
@@ -151,10 +175,14 @@ impl Controller {
             Purpose::Watch,
             Call::Instances { az: az.clone(), ids: [id.clone()].into() },
         );
+        if self.views.absent > 0 {
+            self.call(now, Purpose::Watch, Call::Listed { ids: [id.clone()].into() });
+        }
         self.call(now, Purpose::Watch, Call::Statuses { az, ids: [id].into() });
         self.call(now, Purpose::Watch, Call::Tables { vpc: vpc.clone() });
         let (groups, subnets) = self.path_ends();
-        self.call(now, Purpose::Watch, Call::Path { vpc, groups, subnets });
+        let interface = self.setup.near_interface.clone();
+        self.call(now, Purpose::Watch, Call::Path { vpc, groups, subnets, interface });
     }
 
     /// The next round after the last one: soon while something is doubtful.
@@ -163,7 +191,7 @@ impl Controller {
         let policy = &self.setup.policy;
         let doubtful = self.probing.vip_losses() >= LOSSES_TO_ASK
             && (!self.views.readable || self.views.absent > 0 || self.views.instance.is_none());
-        let moving = self.record.moving.is_some() && self.hold.is_none();
+        let moving = self.record.moving.is_some() && self.held_until.is_none();
         if doubtful || moving {
             polled + policy.poll_interval.min(policy.poll_interval_moving * 2)
         } else {
@@ -202,7 +230,11 @@ impl Controller {
             Ok(Reply::Instances(found)) => {
                 let id = &self.record.holder.instance;
                 let holder = found.into_iter().find(|instance| instance.id == *id);
-                self.on_holder(flight.sent, holder);
+                if holder.is_none() && matches!(flight.call, Call::Listed { .. }) {
+                    self.views.unlisted = Some(flight.sent);
+                } else {
+                    self.on_holder(flight.sent, holder);
+                }
             }
             Ok(Reply::Statuses(statuses)) => self.on_statuses(flight.sent, statuses),
             Ok(Reply::Tables(tables)) => {
@@ -251,7 +283,7 @@ impl Controller {
     fn concerns_holder(&self, call: &Call) -> bool {
         let holder = &self.record.holder;
         match call {
-            Call::Instances { ids, .. } | Call::Statuses { ids, .. } => {
+            Call::Instances { ids, .. } | Call::Listed { ids } | Call::Statuses { ids, .. } => {
                 ids.contains(&holder.instance)
             }
             Call::Path { subnets, .. } => subnets.contains(&holder.subnet),
@@ -267,6 +299,7 @@ impl Controller {
     }
 
     fn on_holder(&mut self, asked: Mono, holder: Option<Instance>) {
+        self.views.read_at = Some(asked);
         // Reading again after not being able to: what was counted in the dark doesn't count.
         if !self.views.readable {
             self.views.readable = true;
@@ -283,12 +316,13 @@ impl Controller {
         let what = match &holder {
             Some(instance) => {
                 self.views.absent = 0;
+                self.views.unlisted = None;
                 self.views.last_state = Some((instance.state.clone(), asked));
                 Ok(HolderSeen::There { state: instance.state.clone(), impaired: None })
             }
             None => {
                 self.views.absent += 1;
-                if self.views.absent >= ABSENT_READS {
+                if self.views.absent >= ABSENT_READS && self.views.unlisted.is_some() {
                     Ok(HolderSeen::Gone)
                 } else {
                     Err("EC2 doesn't list it; looking again".to_string())
@@ -305,7 +339,24 @@ impl Controller {
         if holder.is_some() {
             self.views.instance = holder;
         }
+        self.note_scene(asked);
         self.refresh_spec();
+    }
+
+    /// Remembers since when the readings have shown the same.
+    fn note_scene(&mut self, asked: Mono) {
+        let Some(Seen { what: Ok(holder), .. }) = &self.views.holder else { return };
+        let Some(Seen { what: Ok(tables), .. }) = &self.views.tables else { return };
+        let ours = tables.iter().filter(|table| self.record.route_set.contains(&table.id));
+        let target = |table: &RouteTable| {
+            let route = table.route(self.record.vip.destination)?;
+            Some((table.id.clone(), route.target.clone()))
+        };
+        let targets = ours.filter_map(target).collect();
+        let scene = Scene { holder: holder.clone(), targets };
+        if self.views.scene.as_ref().is_none_or(|(_, known)| *known != scene) {
+            self.views.scene = Some((asked, scene));
+        }
     }
 
     fn on_statuses(&mut self, asked: Mono, statuses: Vec<Status>) {

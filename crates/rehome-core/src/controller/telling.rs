@@ -19,6 +19,8 @@ pub(super) struct Told {
     status: Option<(u8, String)>,
     once: Vec<(Line, Mono)>,
     deaf: Vec<usize>,
+    /// Why no failover could be made, where that was told and still holds.
+    pub(super) incapable: Option<String>,
 }
 
 /// After this a line that still holds is told again.

@@ -5,6 +5,7 @@ use crate::policy::FenceMode;
 use crate::world::InstanceState;
 
 mod hostile;
+mod limits;
 mod world;
 
 use world::{World, az, id, secs};

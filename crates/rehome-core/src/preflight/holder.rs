@@ -29,6 +29,15 @@ pub(super) fn resumed(
             "use another --state-dir for another VPC or account",
         ));
     }
+    if record.vip != order.vip {
+        return Err(Refusal::new(
+            format!(
+                "the state file for {} is about the route {}, not {}",
+                order.vip, record.vip.destination, order.vip.destination
+            ),
+            "use another --state-dir to begin anew with another block",
+        ));
+    }
     let ever = holder == *named || record.former.contains(named);
     if !ever && !snapshot.instances.get(named).is_some_and(|i| is_ours(i, order.vip)) {
         return Err(Refusal::new(

@@ -295,6 +295,32 @@ fn each_loss_has_to_be_agreed_to() {
 }
 
 #[test]
+fn a_block_may_be_wider_than_the_vpc_but_no_part_of_it() {
+    let refused = |destination: &str, probe: [u8; 4]| {
+        let mut order = order();
+        order.vip = crate::net::Vip::of_destination(destination).unwrap();
+        order.vip = order.vip.probed_at(probe.into()).unwrap();
+        order.tables.push("rtb-00000001".parse().unwrap());
+        assess(&order, None, &snapshot()).err().map(|refusals| refusals[0].what.clone())
+    };
+    assert_eq!(refused("10.0.0.8/29", [10, 0, 0, 10]), None);
+    assert_eq!(refused("0.0.0.0/0", [1, 1, 1, 1]), None);
+    let inside = refused("172.31.64.0/24", [172, 31, 64, 1]).unwrap();
+    assert!(inside.contains("lies inside the VPC's block 172.31.0.0/16"), "{inside}");
+    let probe = refused("0.0.0.0/0", [172, 31, 0, 9]).unwrap();
+    assert!(probe.contains("the address to probe"), "{probe}");
+}
+
+#[test]
+fn a_state_file_about_another_block_is_no_past_of_this_one() {
+    let record = assess(&order(), None, &snapshot()).unwrap().record;
+    let mut order = order();
+    order.vip.destination = "10.0.0.8/29".parse().unwrap();
+    let what = refusal(&order, Some(record), &snapshot());
+    assert!(what.contains("is about the route 10.0.0.10/32, not 10.0.0.8/29"), "{what}");
+}
+
+#[test]
 fn what_aws_does_not_have_is_refused_by_name() {
     let mut other = snapshot();
     other.groups.clear();

@@ -37,10 +37,14 @@ impl Aws {
     ) -> Result<Reply, CallError> {
         match call {
             Call::Instances { az: _, ids } => self.instances(ids).await.map(Reply::Instances),
+            Call::Listed { ids } => {
+                let filters = vec![filter("instance-id", ids)];
+                self.filtered_instances(filters).await.map(Reply::Instances)
+            }
             Call::Statuses { az: _, ids } => self.statuses(ids).await.map(Reply::Statuses),
             Call::Tables { vpc } => self.tables(vpc).await.map(Reply::Tables),
-            Call::Path { vpc, groups, subnets } => {
-                self.path(vpc, groups, subnets).await.map(Reply::Path)
+            Call::Path { vpc, groups, subnets, interface } => {
+                self.path(vpc, groups, subnets, interface.as_ref()).await.map(Reply::Path)
             }
             Call::Launched { token } => {
                 let filters = vec![filter("client-token", [token])];
@@ -138,11 +142,16 @@ impl Aws {
         vpc: &VpcId,
         groups: &[GroupId],
         subnets: &[SubnetId],
+        interface: Option<&InterfaceId>,
     ) -> Result<Vec<PathPart>, CallError> {
-        let (groups, acls) =
-            tokio::try_join!(self.security_groups(groups), self.network_acls(vpc, subnets))?;
+        let (groups, acls, interfaces) = tokio::try_join!(
+            self.security_groups(groups),
+            self.network_acls(vpc, subnets),
+            self.network_interfaces(interface)
+        )?;
         let mut parts: Vec<_> = groups.iter().filter_map(path::group).collect();
         parts.extend(acls.iter().filter_map(|acl| path::acl(acl, subnets)));
+        parts.extend(interfaces.iter().filter_map(path::interface));
         parts.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(parts)
     }
@@ -181,6 +190,21 @@ impl Aws {
             "DescribeNetworkAcls",
             move |token| request.clone().set_next_token(token).send(),
             |page| (page.network_acls.unwrap_or_default(), page.next_token),
+        )
+        .await
+    }
+
+    async fn network_interfaces(
+        &self,
+        interface: Option<&InterfaceId>,
+    ) -> Result<Vec<ec2::NetworkInterface>, CallError> {
+        let Some(interface) = interface else { return Ok(Vec::new()) };
+        let by_id = filter("network-interface-id", [interface]);
+        let request = self.ec2.describe_network_interfaces().filters(by_id);
+        all_pages(
+            "DescribeNetworkInterfaces",
+            move |token| request.clone().set_next_token(token).send(),
+            |page| (page.network_interfaces.unwrap_or_default(), page.next_token),
         )
         .await
     }

@@ -5,8 +5,10 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_config::{AppName, BehaviorVersion};
-use aws_sdk_ec2::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_config::BehaviorVersion;
+use aws_sdk_ec2::config::interceptors::{
+    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
 use aws_sdk_ec2::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
@@ -69,9 +71,8 @@ impl Aws {
     /// # Errors
     /// Where no region is named anywhere.
     pub(crate) async fn connect(options: ConnectOptions) -> Result<Aws, ConnectError> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http::client())
-            .app_name(app_name());
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).http_client(http::client());
         if let Some(region) = options.region {
             loader = loader.region(aws_config::Region::new(region));
         }
@@ -94,6 +95,7 @@ impl Aws {
             .timeout_config(timeouts.clone())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(SentMark)
+            .interceptor(Signature)
             .interceptor(EndpointNote(Arc::clone(&endpoint)))
             .build();
         let sts = aws_sdk_sts::config::Builder::from(shared)
@@ -101,6 +103,7 @@ impl Aws {
             .timeout_config(timeouts)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(SentMark)
+            .interceptor(Signature)
             .build();
         Aws {
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
@@ -179,10 +182,31 @@ where
     Err(CallError::NoAnswer(format!("more than {PAGES_MAX} pages")))
 }
 
-/// What CloudTrail shows of us: `app/rehome-<version>`; the SDK takes no second slash.
-fn app_name() -> AppName {
-    AppName::new(concat!("rehome-", env!("CARGO_PKG_VERSION")))
-        .expect("a crate's name and version are plain characters")
+/// What CloudTrail shows of us, as `userAgent`.
+const PRODUCT: &str = concat!("rehome/", env!("CARGO_PKG_VERSION"));
+
+/// Puts our name and version into every request. The SDK's own way, an app name, takes no slash,
+/// and `name/version` is what people search CloudTrail for (RFC 9110, section 10.1.5).
+#[derive(Debug)]
+struct Signature;
+
+impl Intercept for Signature {
+    fn name(&self) -> &'static str {
+        "Signature"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let headers = context.request_mut().headers_mut();
+        let sdk = headers.get("user-agent").unwrap_or_default();
+        let agent = format!("{sdk} {PRODUCT}").trim_start().to_owned();
+        headers.insert("user-agent", agent);
+        Ok(())
+    }
 }
 
 /// Notes where requests go: the SDK tells only in the request itself.

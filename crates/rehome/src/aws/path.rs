@@ -72,6 +72,24 @@ fn entry(from: &ec2::NetworkAclEntry) -> String {
     line
 }
 
+/// The digest of what our own interface admits and carries: its groups, its addresses, its
+/// source/destination check, and whether it hangs on its instance.
+pub(super) fn interface(from: &ec2::NetworkInterface) -> Option<PathPart> {
+    let groups = from.groups().iter().filter_map(|group| group.group_id());
+    let addresses =
+        from.private_ip_addresses().iter().filter_map(|address| address.private_ip_address());
+    let mut lines: Vec<String> = groups.map(|id| format!("group {id}")).collect();
+    lines.extend(addresses.map(|address| format!("address {address}")));
+    lines.push(format!("check {}", from.source_dest_check() != Some(false)));
+    lines
+        .push(format!("status {}", from.status().map_or("?", ec2::NetworkInterfaceStatus::as_str)));
+    lines.push(format!("subnet {}", from.subnet_id().unwrap_or("?")));
+    Some(PathPart {
+        name: format!("network interface {}", from.network_interface_id()?),
+        digest: digest(lines),
+    })
+}
+
 fn number(number: Option<i32>) -> String {
     number.map_or("*".to_owned(), |number| number.to_string())
 }
@@ -124,6 +142,23 @@ mod tests {
             .set_ip_permissions_egress(Some(rules()))
             .build();
         assert_ne!(all.digest, group(&turned).unwrap().digest);
+    }
+
+    #[test]
+    fn our_interface_counts_its_groups_and_its_check() {
+        let of = |group: &str, check| {
+            let group = ec2::GroupIdentifier::builder().group_id(group).build();
+            let from = ec2::NetworkInterface::builder()
+                .network_interface_id("eni-1")
+                .groups(group)
+                .source_dest_check(check)
+                .build();
+            interface(&from).unwrap()
+        };
+        assert_eq!(of("sg-1", true), of("sg-1", true));
+        assert_eq!(of("sg-1", true).name, "network interface eni-1");
+        assert_ne!(of("sg-1", true).digest, of("sg-2", true).digest);
+        assert_ne!(of("sg-1", true).digest, of("sg-1", false).digest);
     }
 
     #[test]

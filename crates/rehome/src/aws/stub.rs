@@ -22,10 +22,13 @@ pub(super) enum Answer {
     HangsUp,
 }
 
-/// A stub, the requests it got so far (form bodies), and a connection to it.
+/// A request: its head in lower case, and its form body.
+type Request = (String, String);
+
+/// A stub, the requests it got so far, and a connection to it.
 pub(super) struct Stub {
     pub(super) aws: Aws,
-    requests: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Stub {
@@ -46,7 +49,12 @@ impl Stub {
 
     /// The form bodies of all requests so far.
     pub(super) fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
+        self.requests.lock().unwrap().iter().map(|(_, body)| body.clone()).collect()
+    }
+
+    /// The heads of all requests so far, in lower case.
+    pub(super) fn heads(&self) -> Vec<String> {
+        self.requests.lock().unwrap().iter().map(|(head, _)| head.clone()).collect()
     }
 }
 
@@ -64,11 +72,11 @@ pub(super) async fn connected(address: SocketAddr) -> Aws {
 
 async fn serve(
     mut stream: TcpStream,
-    seen: &Mutex<Vec<String>>,
+    seen: &Mutex<Vec<Request>>,
     answer: &(impl Fn(&str) -> Answer + ?Sized),
 ) {
-    let Some(body) = request(&mut stream).await else { return };
-    seen.lock().unwrap().push(body.clone());
+    let Some((head, body)) = request(&mut stream).await else { return };
+    seen.lock().unwrap().push((head, body.clone()));
     match answer(&body) {
         Answer::Says(status, text) => {
             let head = format!(
@@ -82,8 +90,8 @@ async fn serve(
     }
 }
 
-/// The body of the one request on this connection.
-async fn request(stream: &mut TcpStream) -> Option<String> {
+/// The one request on this connection.
+async fn request(stream: &mut TcpStream) -> Option<Request> {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
@@ -92,7 +100,8 @@ async fn request(stream: &mut TcpStream) -> Option<String> {
             let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
             if body.len() >= length {
                 let start = head.len() + 4;
-                return Some(String::from_utf8_lossy(&bytes[start..start + length]).into_owned());
+                let body = String::from_utf8_lossy(&bytes[start..start + length]).into_owned();
+                return Some((head.to_owned(), body));
             }
         }
         if stream.read_buf(&mut bytes).await.ok()? == 0 {

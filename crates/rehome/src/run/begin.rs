@@ -132,7 +132,7 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
 }
 
 fn ended(output: &Output, args: &RunArgs) -> Begun {
-    let vip = args.route_destination.value;
+    let vip = args.vip();
     let standing = format!("EC2 could not be read, so nothing was done about {vip}");
     output.say(&Line::Stopping { standing });
     Begun::Ended
@@ -164,11 +164,9 @@ fn denied(error: &CallError) -> Failure {
 
 /// One probe of the VIP, so that even a start without EC2 says how the address is.
 async fn ping_once(prober: &mut Prober, args: &RunArgs) -> Hearing {
-    let vip = args.route_destination.value.address;
+    let vip = args.vip().address;
     let wait = args.policy().timeout;
-    for (probe, source) in
-        (0..).zip(sources(args.route_destination.value, &args.operation.probe_source))
-    {
+    for (probe, source) in (0..).zip(sources(args.vip(), &args.operation.probe_source)) {
         if let Err(why) = prober.send(u64::MAX - probe, source, vip) {
             return Hearing::Unknown(why);
         }
@@ -246,7 +244,7 @@ fn setup(
     let interface = same_vpc.and_then(|own| own.primary_interface());
     Setup {
         policy: args.policy(),
-        sources: sources(args.route_destination.value, &args.operation.probe_source),
+        sources: sources(args.vip(), &args.operation.probe_source),
         sites: start.sites.order.clone(),
         user_data: user_data
             .iter()
@@ -256,6 +254,7 @@ fn setup(
         familiar: start.familiar,
         near_groups: interface.map(|interface| interface.groups.clone()).unwrap_or_default(),
         near_subnet: same_vpc.and_then(|own| own.subnet.clone()),
+        near_interface: interface.map(|interface| interface.id.clone()),
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
     let template = check(args)?;
     let directory = directory(args.operation.state_dir.as_deref()).map_err(stored)?;
-    let store = Store::open(&directory, args.route_destination.value.address).map_err(stored)?;
+    let store = Store::open(&directory, args.vip().address).map_err(stored)?;
     let known = store.load::<Record>().map_err(stored)?;
     Ok(Prepared { template, store, directory, known })
 }
@@ -51,6 +51,25 @@ fn stored(error: StoreError) -> Failure {
 fn contradictions(args: &RunArgs) -> Vec<Problem> {
     let policy = args.policy();
     let mut problems = Vec::new();
+    if let Err(error) = args.checked_vip() {
+        problems.push(Problem::of(&error, Some("name an address of the block".to_owned())));
+    }
+    let block = &args.route_destination;
+    if block.value.is_wide() && args.place.probe_address.is_none() {
+        problems.push(Problem::new(
+            format!(
+                "{} is wider than one address, and nothing says what answers in it",
+                block.text
+            ),
+            "name an address in it that the holder answers on with --probe-address",
+        ));
+    }
+    if block.value.is_wide() && args.place.route_table.is_empty() {
+        problems.push(Problem::new(
+            format!("{} is wider than one address, and no table is named for it", block.text),
+            "name each table whose route shall be moved with --route-table",
+        ));
+    }
     if policy.timeout > policy.silence_min() {
         problems.push(Problem::new(
             format!(
@@ -82,7 +101,7 @@ fn contradictions(args: &RunArgs) -> Vec<Problem> {
 fn load_template(args: &RunArgs) -> Result<Template, Failure> {
     let wrong = |error: TemplateError| Failure::wrong(Problem::of(&error, Some(error.hint())));
     let template = Template::load(&args.user_data_file).map_err(wrong)?;
-    let any: Cidr = Cidr::containing(args.route_destination.value.address, 24);
+    let any: Cidr = Cidr::containing(args.vip().address, 24);
     let vars = vars(args, any);
     template.render(&vars).map_err(wrong)?;
     Ok(template)

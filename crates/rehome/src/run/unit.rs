@@ -45,7 +45,7 @@ pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
                     install-unit from there";
         return Err(Failure::wrong(Problem::new(what, hint)));
     }
-    let vip: Ipv4Addr = args.run.route_destination.value.address;
+    let vip: Ipv4Addr = args.run.vip().address;
     let path = path(vip);
     install(&text, &path).map_err(|error| {
         let hint = "run it with sudo, or take the text from --print";

@@ -180,6 +180,7 @@ impl Watch {
         let user_data = match &call {
             Call::Launch(launch) => self.user_data.get(&launch.subnet).cloned(),
             Call::Instances { .. }
+            | Call::Listed { .. }
             | Call::Statuses { .. }
             | Call::Tables { .. }
             | Call::Path { .. }

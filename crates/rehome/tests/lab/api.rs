@@ -51,6 +51,17 @@ impl Lab {
         );
     }
 
+    /// Gives a table a route of its own.
+    #[track_caller]
+    pub(crate) fn create_route(&self, table: &str, destination: &str, interface: &str) {
+        let route = [
+            ("RouteTableId", table),
+            ("DestinationCidrBlock", destination),
+            ("NetworkInterfaceId", interface),
+        ];
+        self.api("CreateRoute", &route);
+    }
+
     /// Deletes a table's route to the VIP.
     #[track_caller]
     pub(crate) fn delete_route(&self, table: &str) {

@@ -107,6 +107,23 @@ impl<'a> Controller<'a> {
         Controller::spawn(lab, &words.collect::<Vec<_>>(), &quick(flags))
     }
 
+    /// The same for another destination, and with another template.
+    #[track_caller]
+    pub(crate) fn start_for(
+        lab: &'a Lab,
+        destination: &str,
+        template: &str,
+        flags: &[&str],
+    ) -> Controller<'a> {
+        let other = |word: String| match word.as_str() {
+            TEMPLATE_PATH => template.to_owned(),
+            DESTINATION => destination.to_owned(),
+            _ => word,
+        };
+        let words: Vec<String> = mission(lab).into_iter().map(other).collect();
+        Controller::spawn(lab, &words, &quick(flags))
+    }
+
     /// The mission's command with all its defaults, and with these flags.
     #[track_caller]
     pub(crate) fn with_defaults(lab: &'a Lab, flags: &[&str]) -> Controller<'a> {

@@ -3,7 +3,7 @@
 use rehome_lab::Status;
 
 use crate::controller::Controller;
-use crate::harness::{Lab, routes};
+use crate::harness::{Lab, TEMPLATE, TEMPLATE_PATH, VIP, routes};
 
 /// A lab with two tables: the monitor's own, and the one of everybody else.
 struct Two {
@@ -102,4 +102,40 @@ fn with_its_own_table_named_a_strangers_table_is_left_alone() {
     lab.wait_for_vip("moved in the monitor's own table");
     controller.launched(1);
     controller.wait_for_state(&lab.holder.id, "terminated");
+}
+
+#[test]
+fn a_block_is_moved_like_one_address_when_it_is_said_where_to_probe_it() {
+    let lab = Lab::up("instant");
+    let table = routes(&lab.first).remove(0).0;
+    let holder = lab.holder.eni.clone().expect("the holder has an interface");
+    let block = "10.0.0.8/29";
+    lab.create_route(&table, block, &holder);
+    lab.delete_route(&table);
+    let template = "/var/tmp/block.sh";
+    let address = TEMPLATE.replace("{{ ROUTE_DESTINATION.split(\"/\")[0] }}", VIP);
+    assert_ne!(address, TEMPLATE);
+    lab.put("monitor", template, &address);
+    let flags = ["--probe-address", VIP, "--route-table", &table];
+    let mut controller = Controller::start_for(&lab, block, template, &flags);
+    controller.is_well();
+    lab.break_(&lab.holder.id, "crash");
+    controller.next("moving");
+    let last = controller.next("now-monitoring");
+    let new = last["instance"].as_str().expect("it names the instance");
+    let after = lab.status();
+    let tables = after.route_tables.iter().find(|one| one.id == table).expect("it is there");
+    let route = tables.routes.iter().find(|route| route.destination == block).expect("it is kept");
+    assert_eq!(route.instance.as_deref(), Some(new));
+    lab.wait_for_vip("the block was moved");
+}
+
+#[test]
+fn a_block_without_an_address_to_probe_or_tables_is_refused_twice() {
+    let lab = Lab::up("instant");
+    let mut controller = Controller::start_for(&lab, "10.0.0.8/29", TEMPLATE_PATH, &[]);
+    assert_eq!(controller.exit_code(), Some(2));
+    let stderr = controller.stderr().join("\n");
+    assert!(stderr.contains("--probe-address") && stderr.contains("--route-table"), "{stderr}");
+    controller.launched(0);
 }

@@ -81,6 +81,7 @@ pub(super) struct World {
     pub(super) persist_fails: bool,
     pub(super) slow_end: bool,
     pub(super) lookup_lag: Duration,
+    pub(super) unlisted: Vec<InstanceId>,
     pub(super) impaired: bool,
     voided: bool,
     performed: usize,
@@ -131,6 +132,7 @@ fn setup() -> Setup {
         familiar: true,
         near_groups: Vec::new(),
         near_subnet: None,
+        near_interface: None,
     }
 }
 
@@ -224,6 +226,7 @@ impl World {
             persist_fails: false,
             slow_end: false,
             lookup_lag: Duration::ZERO,
+            unlisted: Vec::new(),
             impaired: false,
             voided: false,
             performed: 0,
@@ -432,6 +435,12 @@ impl World {
                         let m = m.clone();
                         Some(self.show(id, &m))
                     })
+                    .collect(),
+            )),
+            Call::Listed { ids } => Ok(Reply::Instances(
+                ids.iter()
+                    .filter(|id| !self.unlisted.contains(*id))
+                    .filter_map(|id| Some(self.show(id, self.machines.get(id)?)))
                     .collect(),
             )),
             Call::Statuses { ids, .. } => Ok(Reply::Statuses(

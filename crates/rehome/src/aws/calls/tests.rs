@@ -278,15 +278,20 @@ fn what_is_no_answer_of_ec2s_is_unknown_and_no_refusal() {
 }
 
 #[test]
-fn a_path_is_the_digests_of_groups_and_acls_by_name() {
+fn a_path_is_the_digests_of_groups_acls_and_our_interface_by_name() {
     let call = Call::Path {
         vpc: "vpc-1a2b3c4d".parse().unwrap(),
         groups: vec!["sg-1a2b3c4d".parse().unwrap()],
         subnets: vec!["subnet-1a2b3c4d".parse().unwrap()],
+        interface: Some("eni-1a2b3c4d".parse().unwrap()),
     };
     on_tokio(async {
         let stub = Stub::new(|request| {
-            if request.contains("Action=DescribeSecurityGroups") {
+            if request.contains("Action=DescribeNetworkInterfaces") {
+                let item = "<item><networkInterfaceId>eni-1a2b3c4d</networkInterfaceId></item>";
+                let set = format!("<networkInterfaceSet>{item}</networkInterfaceSet>");
+                says("DescribeNetworkInterfaces", &set)
+            } else if request.contains("Action=DescribeSecurityGroups") {
                 let item = "<item><groupId>sg-1a2b3c4d</groupId></item>";
                 says(
                     "DescribeSecurityGroups",
@@ -301,8 +306,21 @@ fn a_path_is_the_digests_of_groups_and_acls_by_name() {
         let reply = stub.aws.call(&call, None).await.unwrap();
         let Reply::Path(parts) = reply else { panic!("{reply:?}") };
         let names: Vec<_> = parts.iter().map(|part| part.name.as_str()).collect();
-        assert_eq!(names, ["network ACL acl-1a2b3c4d", "security group sg-1a2b3c4d"]);
+        let interface = "network interface eni-1a2b3c4d";
+        assert_eq!(names, ["network ACL acl-1a2b3c4d", interface, "security group sg-1a2b3c4d"]);
         assert!(parts.iter().all(|part| part.digest.len() == 64));
+    });
+}
+
+#[test]
+fn every_request_says_who_made_it() {
+    on_tokio(async {
+        let stub = Stub::new(|_| says("DescribeInstances", "<reservationSet/>")).await;
+        stub.aws.call(&instances_call(&["i-1a2b3c4d"]), None).await.unwrap();
+        let head = stub.heads().remove(0);
+        let agent = head.lines().find(|line| line.starts_with("user-agent:")).unwrap().to_owned();
+        let ours = concat!(" rehome/", env!("CARGO_PKG_VERSION"));
+        assert!(agent.starts_with("user-agent: aws-sdk-rust/") && agent.ends_with(ours), "{agent}");
     });
 }
 

@@ -1,0 +1,162 @@
+//! Where rehome holds back: first starts, signals, and what it says of its own limits.
+
+use super::*;
+use crate::fault::CallError;
+use crate::world::InstanceState;
+
+use super::world::{World, az, id, secs};
+
+fn throttled() -> CallError {
+    CallError::Refused { code: "RequestLimitExceeded".into(), message: String::new() }
+}
+
+fn is_cut_of(call: &Call, name: &str) -> bool {
+    matches!(call, Call::ReplaceRoute { table, .. } if table.as_str() == name)
+}
+
+#[test]
+fn without_a_past_two_readings_a_minute_apart_have_to_agree_before_a_launch() {
+    let mut world = World::with(|setup| setup.familiar = false);
+    world.instance("i-0000000a").state = InstanceState::Stopping;
+    world.run(secs(30));
+    assert!(world.has_line("nothing is launched before two readings 60 s apart agree"));
+    // What changes begins to agree anew.
+    world.instance("i-0000000a").state = InstanceState::Stopped;
+    world.run(secs(55));
+    assert_eq!(world.launches(), 0);
+    world.run(secs(60));
+    assert_eq!(world.launches(), 1);
+}
+
+#[test]
+fn without_a_past_an_ec2_that_cant_be_read_agrees_with_nothing() {
+    let mut world = World::with(|setup| setup.familiar = false);
+    world.instance("i-0000000a").state = InstanceState::Stopped;
+    world.run(secs(15));
+    world.api_error = Some("RequestLimitExceeded");
+    world.run(secs(600));
+    assert_eq!(world.launches(), 0);
+}
+
+#[test]
+fn an_instance_that_a_list_still_has_isnt_gone() {
+    let mut world = World::new();
+    world.run(secs(30));
+    world.kill("i-0000000a");
+    world.instance("i-0000000a").hidden = 1_000;
+    world.run(secs(120));
+    assert_eq!(world.launches(), 1, "both addresses are silent, which is another reason");
+    assert!(!world.has_line("due to: not found"), "{:#?}", world.lines);
+}
+
+#[test]
+fn an_instance_that_no_list_has_any_more_is_gone() {
+    let mut world = World::new();
+    world.run(secs(30));
+    world.kill("i-0000000a");
+    world.instance("i-0000000a").hidden = 1_000;
+    world.unlisted.push(id("i-0000000a"));
+    world.run(secs(120));
+    assert!(world.has_line("due to: not found"), "{:#?}", world.lines);
+    world.assert_moved("i-00000001");
+}
+
+#[test]
+fn a_signal_takes_back_a_cut_that_cant_be_finished_and_a_start_goes_on() {
+    let mut world = World::new();
+    world.run(secs(30));
+    world.fault = Some(Box::new(|call, _| {
+        let candidate = matches!(call, Call::ReplaceRoute { interface, .. }
+            if interface.as_str() == "eni-00000001");
+        (is_cut_of(call, "rtb-00000002") && candidate).then(|| (throttled(), false))
+    }));
+    world.kill("i-0000000a");
+    world.run_until_line("Updating static routes...");
+    world.run(secs(1));
+    world.event(Event::Stop);
+    world.run(secs(5));
+    assert!(world.stopped);
+    world.assert_all_routed("i-0000000a");
+    world.fault = None;
+    world.restart();
+    world.run(secs(120));
+    world.assert_moved("i-00000001");
+    assert_eq!(world.launches(), 1);
+}
+
+#[test]
+fn a_signal_in_a_cut_that_goes_neither_way_loses_nothing() {
+    let mut world = World::new();
+    world.run(secs(30));
+    let stuck = |call: &Call, _| is_cut_of(call, "rtb-00000002").then(|| (throttled(), false));
+    world.fault = Some(Box::new(stuck));
+    world.kill("i-0000000a");
+    world.run_until_line("Updating static routes...");
+    world.run(secs(1));
+    world.event(Event::Stop);
+    world.run(secs(6));
+    assert!(world.stopped);
+    world.fault = None;
+    world.restart();
+    world.run(secs(120));
+    world.assert_moved("i-00000001");
+    assert_eq!(world.launches(), 1);
+}
+
+#[test]
+fn a_spent_budget_is_told_before_it_is_needed_and_so_is_its_end() {
+    let mut world = World::with(|setup| setup.policy.moves_per_hour = 1);
+    world.run(secs(30));
+    world.kill("i-0000000a");
+    world.run(secs(120));
+    let lost = "Failover capability lost: a dead holder could not be replaced: budget spent";
+    assert!(world.has_line(lost), "{:#?}", world.lines);
+    assert!(!world.has_line("Failover capability is back"));
+    world.run(secs(3_600));
+    assert!(world.has_line("Failover capability is back"));
+}
+
+#[test]
+fn an_ec2_that_cant_be_read_for_a_minute_is_told_while_the_holder_is_well() {
+    let mut world = World::new();
+    world.run(secs(30));
+    world.api_error = Some("AuthFailure");
+    world.run(secs(50));
+    assert!(!world.has_line("capability lost"));
+    world.run(secs(30));
+    assert!(world.has_line("capability lost: a dead holder could not be replaced: EC2 has not"));
+    world.api_error = None;
+    world.run(secs(30));
+    assert!(world.has_line("Failover capability is back"));
+}
+
+#[test]
+fn leftovers_of_one_zone_are_read_with_one_call() {
+    let mut world = World::new();
+    for name in ["i-0000000b", "i-0000000c"] {
+        world.add_stranger(name);
+        world.record.disposals.push(crate::record::Disposal {
+            instance: id(name),
+            az: az("us-east-1a"),
+            interface: None,
+            address: None,
+            why: crate::record::Leftover::Spare,
+            mode: crate::policy::FenceMode::Terminate,
+            not_before: Unix(0),
+            ordered: false,
+            by_person: false,
+        });
+    }
+    world.restart();
+    let most = alloc::rc::Rc::new(core::cell::Cell::new(0));
+    let seen = alloc::rc::Rc::clone(&most);
+    world.fault = Some(Box::new(move |call, _| {
+        if let Call::Instances { ids, .. } = call {
+            seen.set(seen.get().max(ids.len()));
+        }
+        None
+    }));
+    world.run(secs(60));
+    assert_eq!(most.get(), 2);
+    assert!(world.has_line("i-0000000b kept: it doesn't carry our tags"), "{:#?}", world.lines);
+}
