@@ -218,6 +218,8 @@ def reading():
         call("where a type is offered", "describe_instance_type_offerings",
              {"LocationType": "availability-zone",
               "Filters": having(("instance-type", "t3.micro"), ("location", ZONES[0]))}),
+        call("what a type has", "describe_instance_types", {"InstanceTypes": ["m5d.large"]}),
+        call("a type that isn't there", "describe_instance_types", {"InstanceTypes": ["x9.huge"]}),
         call("no elastic addresses", "describe_addresses", {}),
     ]
 

@@ -184,21 +184,7 @@ MOTO_DIFFERS = {
 }
 
 # Where the lab itself isn't as EC2. Check -> how it ends in the lab, and how in EC2.
-LAB_OWES = {
-    "a tag twice": (
-        "ok", "InvalidParameterValue, \"Duplicate tag key 'a' specified.\""
-    ),
-    "a launch with a tag twice": (
-        "ok",
-        "InvalidParameterValue, \"Duplicate tag key 'a' specified.\": scylladb/"
-        "scylla-cluster-tests issue 1532",
-    ),
-    "describe_volumes: no id of one volume": (
-        "InvalidVolumeID.Malformed",
-        "InvalidParameterValue, \"Value (nonsense) for parameter volumes is invalid. Expected: "
-        "'vol-...'.\": so aws-parallelcluster, and cloudavail/aws-missing-tools issue 59",
-    ),
-}
+LAB_OWES = {}
 
 # What both answer, and differently. (kind, why, members, check), where the kind says who alone
 # tells the member (`lab`, `moto`), or that its `value` differs, or the `count` of a list's

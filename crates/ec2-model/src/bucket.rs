@@ -53,6 +53,7 @@ fn request_rate(request: &Request) -> Option<(&'static str, Rate)> {
         | Request::DescribeInstanceAttribute(_)
         | Request::DescribeInstanceCreditSpecifications(_)
         | Request::DescribeInstanceTypeOfferings(_)
+        | Request::DescribeInstanceTypes(_)
         | Request::DescribeTags(_)
         | Request::DescribeAddresses(_) => (action, rate(100, 20)),
         Request::RunInstances(_) | Request::StartInstances(_) => (action, rate(5, 2)),

@@ -50,6 +50,8 @@ impl Ec2 {
             self.describe_zones(r)
         } else if let Request::DescribeInstanceTypeOfferings(r) = request {
             self.describe_offerings(r)
+        } else if let Request::DescribeInstanceTypes(r) = request {
+            self.describe_types(r)
         } else if let Request::DescribeTags(r) = request {
             self.describe_tags(r)
         } else if let Request::DescribeAddresses(_) = request {

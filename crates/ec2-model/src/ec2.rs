@@ -300,6 +300,7 @@ impl Ec2 {
             | Request::DescribeInstanceAttribute(_)
             | Request::DescribeInstanceCreditSpecifications(_)
             | Request::DescribeInstanceTypeOfferings(_)
+            | Request::DescribeInstanceTypes(_)
             | Request::DescribeTags(_)
             | Request::DescribeAddresses(_) => self.describe(request),
         }

@@ -52,9 +52,7 @@ impl Kind {
             Kind::Group => {
                 ("sg-", "InvalidGroupId.Malformed", "InvalidGroup.NotFound", "security group")
             }
-            Kind::Volume => {
-                ("vol-", "InvalidVolumeID.Malformed", "InvalidVolume.NotFound", "volume")
-            }
+            Kind::Volume => ("vol-", "InvalidParameterValue", "InvalidVolume.NotFound", "volume"),
             Kind::Image => ("ami-", "InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "image id"),
             Kind::Acl => (
                 "acl-",
@@ -80,12 +78,14 @@ impl Kind {
         }
         let message = match self {
             Kind::Instance => format!("Invalid id: \"{id}\""),
+            Kind::Volume => {
+                format!("Value ({id}) for parameter volumes is invalid. Expected: 'vol-...'.")
+            }
             Kind::Vpc
             | Kind::Subnet
             | Kind::RouteTable
             | Kind::Interface
             | Kind::Group
-            | Kind::Volume
             | Kind::Image
             | Kind::Acl
             | Kind::KeyPair => format!("Invalid id: \"{id}\" (expecting \"{}...\")", words.prefix),

@@ -78,7 +78,10 @@ impl Ec2 {
 /// where a key is a path (EC2 User Guide, "Access instance tags in instance metadata").
 pub(crate) fn check_tags(tags: &[Tag], in_metadata: bool) -> Result<(), ApiError> {
     check_count(tags)?;
-    for Tag { key, value } in tags {
+    for (at, Tag { key, value }) in tags.iter().enumerate() {
+        if tags[..at].iter().any(|before| before.key == *key) {
+            return Err(ApiError::invalid_value(format!("Duplicate tag key '{key}' specified.")));
+        }
         if key.is_empty() {
             return Err(ApiError::invalid_value("Tag key cannot be empty"));
         }

@@ -84,6 +84,8 @@ pub(crate) struct InstanceType {
     pub(crate) cpu_credits: Option<String>,
     /// `x86_64` or `arm64`.
     pub(crate) architecture: String,
+    /// The size of its instance store, in GB; 0 for types without one.
+    pub(crate) store_gb: i64,
     /// The zones that don't offer it.
     pub(crate) missing_in: BTreeSet<String>,
 }

@@ -135,6 +135,12 @@ pub struct Parts {
     pub shutdown_behavior: Option<String>,
     /// How the holder's placement group places, by `DescribePlacementGroups`.
     pub placement_strategy: Option<String>,
+    /// Whether the holder's type has an instance store, by `DescribeInstanceTypes`: its disks are
+    /// listed nowhere else.
+    pub instance_store: bool,
+    /// `one-time` or `persistent`, by `DescribeSpotInstanceRequests`, where the holder came from a
+    /// spot request that can still be read.
+    pub spot_kind: Option<String>,
 }
 
 impl Parts {
@@ -222,10 +228,14 @@ impl LaunchSpec {
     /// What a replacement would not have, in words for the people who start rehome.
     #[must_use]
     pub fn losses(&self, holder: &Instance) -> Vec<String> {
-        alloc::vec![format!(
+        let mut losses = alloc::vec![format!(
             "boots image {}; nothing written to {}'s disks comes along",
             self.image, holder.id
-        )]
+        )];
+        if let Some(request) = &holder.spot_request {
+            losses.push(format!("is on demand and costs more; {request} is spot"));
+        }
+        losses
     }
 }
 

@@ -162,8 +162,18 @@ async fn parts(
         Some(group) => aws.placement_strategy(group).await?,
         None => None,
     };
+    let spot_kind = match &holder.spot_request {
+        Some(request) => aws.spot_kind(request).await?,
+        None => None,
+    };
+    let instance_store = match &holder.instance_type {
+        Some(kind) => aws.has_instance_store(kind).await?,
+        None => false,
+    };
     Ok(Parts {
         placement_strategy,
+        instance_store,
+        spot_kind,
         image,
         volumes,
         credits: aws.credits(&holder.id).await?,

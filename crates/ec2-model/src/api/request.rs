@@ -57,6 +57,7 @@ pub enum Request {
     DescribeInstanceAttribute(DescribeInstanceAttribute),
     DescribeInstanceCreditSpecifications(Select),
     DescribeInstanceTypeOfferings(DescribeInstanceTypeOfferings),
+    DescribeInstanceTypes(Select),
     DescribeTags(Select),
     DescribeAddresses(Select),
     RunInstances(Box<RunInstances>),
@@ -96,6 +97,7 @@ impl Request {
                 "DescribeInstanceCreditSpecifications"
             }
             Request::DescribeInstanceTypeOfferings(_) => "DescribeInstanceTypeOfferings",
+            Request::DescribeInstanceTypes(_) => "DescribeInstanceTypes",
             Request::DescribeTags(_) => "DescribeTags",
             Request::DescribeAddresses(_) => "DescribeAddresses",
             Request::RunInstances(_) => "RunInstances",
@@ -126,6 +128,7 @@ impl Request {
             | Request::DescribeVolumes(r)
             | Request::DescribeNetworkAcls(r)
             | Request::DescribeInstanceCreditSpecifications(r)
+            | Request::DescribeInstanceTypes(r)
             | Request::DescribeTags(r)
             | Request::DescribeAddresses(r) => r.dry_run,
             Request::DescribeInstanceStatus(r) => r.select.dry_run,

@@ -23,6 +23,7 @@ pub enum Response {
     DescribeInstanceAttribute(InstanceAttribute),
     DescribeInstanceCreditSpecifications(Page<InstanceCreditSpecification>),
     DescribeInstanceTypeOfferings(Page<InstanceTypeOffering>),
+    DescribeInstanceTypes(Page<InstanceTypeInfo>),
     DescribeTags(Page<TagDescription>),
     /// Always empty: the model has no Elastic IPs.
     DescribeAddresses,
@@ -122,6 +123,23 @@ pub struct InstanceTypeOffering {
     pub location_type: String,
     /// `location`: a region, AZ name or AZ id.
     pub location: String,
+}
+
+/// What an instance type has, as far as anything here depends on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceTypeInfo {
+    /// `instanceType`.
+    pub instance_type: String,
+    /// `burstablePerformanceSupported`.
+    pub burstable: bool,
+    /// `processorInfo.supportedArchitectures`: the one it has.
+    pub architecture: String,
+    /// `vCpuInfo.defaultCores`.
+    pub cores: i64,
+    /// `vCpuInfo.defaultThreadsPerCore`.
+    pub threads_per_core: i64,
+    /// `instanceStorageInfo.totalSizeInGB`; 0 where `instanceStorageSupported` is false.
+    pub store_gb: i64,
 }
 
 /// One row of `DescribeTags`.

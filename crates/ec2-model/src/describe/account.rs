@@ -3,14 +3,15 @@
 use crate::{
     api::{
         AvailabilityZone, DescribeAvailabilityZones, DescribeInstanceTypeOfferings,
-        DescribeKeyPairs, InstanceTypeOffering, KeyPair, Response, Select, Tag, TagDescription,
+        DescribeKeyPairs, InstanceTypeInfo, InstanceTypeOffering, KeyPair, Response, Select, Tag,
+        TagDescription,
     },
     ec2::Ec2,
     error::ApiError,
     filter::{Column, Listed, list, one},
     ids::Kind,
     launch::one_of,
-    world::{Instance, Interface, RouteTable, Zone},
+    world::{Instance, InstanceType, Interface, RouteTable, Zone},
 };
 
 impl Ec2 {
@@ -78,6 +79,33 @@ impl Ec2 {
             }));
         }
         Ok(Response::DescribeInstanceTypeOfferings(list(items, &r.select)?))
+    }
+
+    pub(super) fn describe_types(&self, select: &Select) -> Result<Response, ApiError> {
+        let known = &self.world.types;
+        let unknown: Vec<&str> =
+            select.ids.iter().map(String::as_str).filter(|id| !known.contains_key(*id)).collect();
+        if !unknown.is_empty() {
+            return Err(ApiError::new(
+                400,
+                "InvalidInstanceType",
+                format!(
+                    "The following supplied instance types do not exist: [{}]",
+                    unknown.join(", ")
+                ),
+            ));
+        }
+        let wanted = |name: &String| select.ids.is_empty() || select.ids.contains(name);
+        let of = |(name, kind): (&String, &InstanceType)| InstanceTypeInfo {
+            instance_type: name.clone(),
+            burstable: kind.cpu_credits.is_some(),
+            architecture: kind.architecture.clone(),
+            cores: kind.cores,
+            threads_per_core: kind.threads_per_core,
+            store_gb: kind.store_gb,
+        };
+        let items = known.iter().filter(|(name, _)| wanted(name)).map(of).collect();
+        Ok(Response::DescribeInstanceTypes(list(items, select)?))
     }
 
     pub(super) fn describe_key_pairs(&self, r: &DescribeKeyPairs) -> Result<Response, ApiError> {
@@ -159,6 +187,24 @@ impl Listed for InstanceTypeOffering {
 
     fn key(&self) -> String {
         format!("{} {}", self.instance_type, self.location)
+    }
+
+    fn tags(&self) -> &[Tag] {
+        &[]
+    }
+}
+
+impl Listed for InstanceTypeInfo {
+    const ID_SET: &'static str = "instanceTypes";
+    const COLUMNS: &'static [Column<InstanceTypeInfo>] = &[
+        ("burstable-performance-supported", |t| one(t.burstable.to_string())),
+        ("instance-storage-supported", |t| one((t.store_gb > 0).to_string())),
+        ("instance-type", |t| one(&t.instance_type)),
+        ("processor-info.supported-architecture", |t| one(&t.architecture)),
+    ];
+
+    fn key(&self) -> String {
+        self.instance_type.clone()
     }
 
     fn tags(&self) -> &[Tag] {

@@ -26,6 +26,7 @@ pub(crate) fn common_types() -> BTreeMap<String, InstanceType> {
             threads_per_core,
             cpu_credits: credits.map(str::to_owned),
             architecture: if arm { "arm64" } else { "x86_64" }.to_owned(),
+            store_gb: store_gb(&name),
             missing_in: BTreeSet::new(),
         };
         types.insert(name, kind);
@@ -45,6 +46,7 @@ pub(crate) fn common_types() -> BTreeMap<String, InstanceType> {
         ("c7g", true),
         ("c7i", false),
         ("m5", false),
+        ("m5d", false),
         ("m6g", true),
         ("m6i", false),
         ("m7g", true),
@@ -56,4 +58,16 @@ pub(crate) fn common_types() -> BTreeMap<String, InstanceType> {
         }
     }
     types
+}
+
+/// The instance stores of the types above that have one ("Instance store volume limits").
+fn store_gb(name: &str) -> i64 {
+    match name {
+        "m1.small" => 160,
+        "m5d.large" => 75,
+        "m5d.xlarge" => 150,
+        "m5d.2xlarge" => 300,
+        "m5d.4xlarge" => 600,
+        _ => 0,
+    }
 }

@@ -187,3 +187,17 @@ fn the_whole_account_survives_serialization() {
     let text = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<Request>(&text).unwrap(), request);
 }
+
+#[test]
+fn a_type_tells_whether_it_has_an_instance_store() {
+    let mut lab = Lab::new(Pace::instant());
+    let ask = |name: &str| Select { ids: vec![name.to_owned()], ..Select::default() };
+    for (name, store) in [("m5.large", 0), ("m5d.large", 75)] {
+        let request = Request::DescribeInstanceTypes(ask(name));
+        let Response::DescribeInstanceTypes(page) = lab.call(&request).unwrap() else { panic!() };
+        assert_eq!(page.items.len(), 1);
+        assert_eq!(page.items[0].store_gb, store, "{name}");
+    }
+    let unknown = Request::DescribeInstanceTypes(ask("x9.huge"));
+    refused(lab.call(&unknown), "InvalidInstanceType", 400);
+}

@@ -290,6 +290,8 @@ fn losses(holder: &Instance, snapshot: &Snapshot) -> Vec<(Loss, String)> {
     }
     if holder.root_device_type.as_deref() == Some("instance-store") {
         losses.push((Loss::InstanceStore, "its root in an instance store".to_string()));
+    } else if snapshot.parts.instance_store {
+        losses.push((Loss::InstanceStore, "disks in an instance store".to_string()));
     }
     if let Some(host) = &holder.placement.host {
         losses.push((Loss::Placement, format!("the Dedicated Host {host}")));
@@ -299,8 +301,12 @@ fn losses(holder: &Instance, snapshot: &Snapshot) -> Vec<(Loss, String)> {
     {
         losses.push((Loss::Placement, format!("its place in the cluster placement group {group}")));
     }
-    if let Some(request) = &holder.spot_request {
-        losses.push((Loss::Spot, format!("the spot request {request}")));
+    // A one-time request ends with its instance; a persistent one has EC2 launch it again. Of one
+    // that can't be read nothing is assumed.
+    if let Some(request) = &holder.spot_request
+        && snapshot.parts.spot_kind.as_deref() != Some("one-time")
+    {
+        losses.push((Loss::Spot, format!("the persistent spot request {request}")));
     }
     losses
 }

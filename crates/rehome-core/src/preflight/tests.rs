@@ -295,6 +295,18 @@ fn each_loss_has_to_be_agreed_to() {
 }
 
 #[test]
+fn a_one_time_spot_request_is_told_and_a_store_beside_the_root_is_a_loss() {
+    let mut snapshot = snapshot();
+    holder(&mut snapshot).spot_request = Some("sir-1".into());
+    assert!(refusal(&order(), None, &snapshot).contains("persistent spot request sir-1"));
+    snapshot.parts.spot_kind = Some("one-time".into());
+    let told = assess(&order(), None, &snapshot).unwrap().notes.join("\n");
+    assert!(told.contains("A replacement is on demand and costs more; sir-1 is spot"), "{told}");
+    snapshot.parts.instance_store = true;
+    assert!(refusal(&order(), None, &snapshot).contains("disks in an instance store"));
+}
+
+#[test]
 fn a_block_may_be_wider_than_the_vpc_but_no_part_of_it() {
     let refused = |destination: &str, probe: [u8; 4]| {
         let mut order = order();

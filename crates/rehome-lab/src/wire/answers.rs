@@ -9,8 +9,8 @@ mod storage;
 
 use ec2_model::Response;
 use ec2_model::api::{
-    AvailabilityZone, CallerIdentity, GroupRef, InstanceTypeOffering, KeyPair, Page, Tag,
-    TagDescription,
+    AvailabilityZone, CallerIdentity, GroupRef, InstanceTypeInfo, InstanceTypeOffering, KeyPair,
+    Page, Tag, TagDescription,
 };
 
 use super::credential::Service;
@@ -54,6 +54,7 @@ fn write(xml: &mut Xml, response: &Response) -> Service {
         R::DescribeInstanceTypeOfferings(page) => {
             paged(xml, "instanceTypeOfferingSet", page, offering);
         }
+        R::DescribeInstanceTypes(page) => paged(xml, "instanceTypeSet", page, instance_type),
         R::DescribeTags(page) => paged(xml, "tagSet", page, tag_description),
         R::DescribeAddresses => xml.list("addressesSet", [(); 0], |_, ()| {}),
         R::RunInstances(reservation) => instances::reservation(xml, reservation),
@@ -116,6 +117,23 @@ fn offering(xml: &mut Xml, offering: &InstanceTypeOffering) {
     xml.leaf("instanceType", &offering.instance_type);
     xml.leaf("locationType", &offering.location_type);
     xml.leaf("location", &offering.location);
+}
+
+fn instance_type(xml: &mut Xml, kind: &InstanceTypeInfo) {
+    xml.leaf("instanceType", &kind.instance_type);
+    xml.leaf("burstablePerformanceSupported", kind.burstable);
+    xml.leaf("instanceStorageSupported", kind.store_gb > 0);
+    if kind.store_gb > 0 {
+        xml.element("instanceStorageInfo", |xml| xml.leaf("totalSizeInGB", kind.store_gb));
+    }
+    xml.element("processorInfo", |xml| {
+        xml.element("supportedArchitectures", |xml| xml.leaf("item", &kind.architecture));
+    });
+    xml.element("vCpuInfo", |xml| {
+        xml.leaf("defaultVCpus", kind.cores * kind.threads_per_core);
+        xml.leaf("defaultCores", kind.cores);
+        xml.leaf("defaultThreadsPerCore", kind.threads_per_core);
+    });
 }
 
 fn tag_description(xml: &mut Xml, tag: &TagDescription) {

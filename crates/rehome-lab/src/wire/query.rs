@@ -31,6 +31,7 @@ const LISTS: &[(&str, &str, Make)] = &[
         "InstanceId",
         Request::DescribeInstanceCreditSpecifications,
     ),
+    ("DescribeInstanceTypes", "InstanceType", Request::DescribeInstanceTypes),
 ];
 
 /// Parameters of EC2's that change nothing the lab has: taken and dropped.

@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::types as ec2;
 use rehome_core::fault::CallError;
-use rehome_core::names::{GroupId, ImageId, InstanceId, KeyName, VpcId};
+use rehome_core::names::{GroupId, ImageId, InstanceId, InstanceType, KeyName, VpcId};
 use rehome_core::net::Cidr;
 use rehome_core::world::{Caller, Group, Image, Instance, Subnet, Volume, Zone};
 
@@ -148,6 +148,29 @@ impl Aws {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether instances of this type have disks in an instance store.
+    ///
+    /// # Errors
+    /// Where that can't be said.
+    pub(crate) async fn has_instance_store(&self, kind: &InstanceType) -> Result<bool, CallError> {
+        let wanted = ec2::InstanceType::from(kind.as_str());
+        let request = self.ec2.describe_instance_types().instance_types(wanted);
+        let output = send("DescribeInstanceTypes", request.send()).await?;
+        Ok(output.instance_types().iter().any(|of| of.instance_storage_supported() == Some(true)))
+    }
+
+    /// `one-time` or `persistent`; nothing of a spot request that is gone.
+    ///
+    /// # Errors
+    /// Where that can't be said.
+    pub(crate) async fn spot_kind(&self, request: &str) -> Result<Option<String>, CallError> {
+        let by_id = filter("spot-instance-request-id", [request]);
+        let request = self.ec2.describe_spot_instance_requests().filters(by_id);
+        let output = send("DescribeSpotInstanceRequests", request.send()).await?;
+        let kind = output.spot_instance_requests().first().and_then(|request| request.r#type());
+        Ok(kind.map(|kind| kind.as_str().to_owned()))
     }
 
     /// Those of `volumes` that exist.

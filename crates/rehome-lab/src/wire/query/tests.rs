@@ -38,6 +38,7 @@ fn every_action_is_read_into_the_request_of_its_own_name() {
         "Action=DescribeInstanceAttribute&InstanceId=i-1&Attribute=userData",
         "Action=DescribeInstanceCreditSpecifications",
         "Action=DescribeInstanceTypeOfferings",
+        "Action=DescribeInstanceTypes",
         "Action=DescribeTags",
         "Action=DescribeAddresses",
         "Action=RunInstances",
