@@ -133,6 +133,11 @@ MOTO_DIFFERS = {
     "describe_images: no id of one *": (
         "InvalidAMIID.Malformed", "InvalidAMIID.Malformed", "the one kind that moto looks at"
     ),
+    "describe_volumes: no id of one *": (
+        "InvalidParameterValue", "InvalidVolume.NotFound",
+        "moto doesn't look; EC2: \"Value (nonsense) for parameter volumes is invalid. Expected: "
+        "'vol-...'.\": so aws-parallelcluster, and cloudavail/aws-missing-tools issue 59",
+    ),
     "*: no id of one *": (
         "Invalid*.Malformed", "Invalid*.NotFound", "moto doesn't look; EC2 API, \"Error codes\""
     ),
@@ -231,6 +236,23 @@ _ROWS = [
     (
         "moto", "EC2 tells it too, empty; nothing here reads it",
         "Instance.ProductCodes Image.ProductCodes", None,
+    ),
+    (
+        "moto", "EC2 tells it too; the lab tells what anything here depends on",
+        """InstanceStorageInfo.Disks InstanceStorageInfo.EncryptionSupport
+        InstanceStorageInfo.NvmeSupport InstanceTypeInfo.AutoRecoverySupported
+        InstanceTypeInfo.BareMetal InstanceTypeInfo.CurrentGeneration
+        InstanceTypeInfo.DedicatedHostsSupported InstanceTypeInfo.EbsInfo
+        InstanceTypeInfo.FreeTierEligible InstanceTypeInfo.HibernationSupported
+        InstanceTypeInfo.Hypervisor InstanceTypeInfo.MemoryInfo InstanceTypeInfo.NetworkInfo
+        InstanceTypeInfo.NitroEnclavesSupport InstanceTypeInfo.NitroTpmInfo
+        InstanceTypeInfo.NitroTpmSupport InstanceTypeInfo.PhcSupport
+        InstanceTypeInfo.PlacementGroupInfo InstanceTypeInfo.RebootMigrationSupport
+        InstanceTypeInfo.SupportedBootModes InstanceTypeInfo.SupportedInRegion
+        InstanceTypeInfo.SupportedRootDeviceTypes InstanceTypeInfo.SupportedUsageClasses
+        InstanceTypeInfo.SupportedVirtualizationTypes ProcessorInfo.Manufacturer
+        ProcessorInfo.SustainedClockSpeedInGhz VCpuInfo.ValidCores VCpuInfo.ValidThreadsPerCore""",
+        "what a type has",
     ),
     ("moto", "of its own image", "Image.BootMode Image.Description", None),
     (

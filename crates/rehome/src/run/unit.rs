@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::prepare;
+use rehome_core::net::Vip;
+
 use crate::cli::UnitArgs;
 use crate::fail::{FAILED, Failure, Problem};
 use crate::unit::{install, path, unit};
@@ -33,6 +35,7 @@ pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
     let env: Vec<(String, String)> = CARRIED
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
+        .chain([session(args.run.vip())])
         .collect();
     let text = unit(&exe, &words, &env);
     print!("{text}");
@@ -59,6 +62,12 @@ pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
         name.unwrap_or_default()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// What CloudTrail calls the session of a role that is assumed by a web identity: who moved a
+/// route is told by its name (AWS SDKs and Tools reference, "Assume role credential provider").
+fn session(vip: Vip) -> (String, String) {
+    ("AWS_ROLE_SESSION_NAME".to_owned(), format!("rehome-{vip}"))
 }
 
 /// The flags of `run` out of those of `install-unit`, with the template's path made absolute: the
@@ -91,6 +100,12 @@ fn words(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_role_session_is_named_after_the_address() {
+        let (_, name) = session("10.0.0.10".parse().unwrap());
+        assert_eq!(name, "rehome-10.0.0.10");
+    }
 
     #[test]
     fn the_units_words_are_the_given_ones_with_an_absolute_template() {
