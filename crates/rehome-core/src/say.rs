@@ -298,17 +298,26 @@ impl fmt::Display for StateSeen {
     }
 }
 
+/// The probes' word, as a status line has it.
+struct Ping<'a>(&'a Hearing);
+
+impl fmt::Display for Ping<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Hearing::Answers => f.write_str("REACHABLE"),
+            Hearing::Silent { .. } => f.write_str("UNREACHABLE"),
+            Hearing::Unknown(why) => write!(f, "UNKNOWN ({why})"),
+        }
+    }
+}
+
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let old = |former: &bool| if *former { "old instance" } else { "instance" };
         match self {
             Line::Status { instance, address, az, state, ping } => {
-                write!(f, "Instance {instance} ({address}) in AZ {az} - {state}, PING: ")?;
-                match ping {
-                    Hearing::Answers => f.write_str("REACHABLE"),
-                    Hearing::Silent { .. } => f.write_str("UNREACHABLE"),
-                    Hearing::Unknown(why) => write!(f, "UNKNOWN ({why})"),
-                }
+                let ping = Ping(ping);
+                write!(f, "Instance {instance} ({address}) in AZ {az} - {state}, PING: {ping}")
             }
             Line::SourceDestCheckOff { instance } => {
                 write!(f, "Source/destination check of {instance} switched off")
