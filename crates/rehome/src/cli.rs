@@ -13,6 +13,7 @@ use rehome_core::spec::Wishes;
 
 use crate::duration::{parse, parse_positive};
 use crate::lab::LabArgs;
+use crate::monitor_net::MonitorNetArgs;
 
 /// Keeps a secondary (overlay) IP address alive on EC2.
 #[derive(Debug, Parser)]
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Print the hardened systemd unit for `run` with these flags, and install it
     InstallUnit(Box<UnitArgs>),
+    /// Set up this monitoring machine's own overlay address, its rule and its route
+    MonitorNet(Box<MonitorNetArgs>),
     /// Stop every change for a while; watching goes on
     Pause(PauseArgs),
     /// End a pause

@@ -18,6 +18,7 @@ mod fail;
 mod hook;
 mod icmp;
 mod lab;
+mod monitor_net;
 mod notify;
 mod output;
 mod pause;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
         Command::InstallUnit(args) => run::unit::install_unit(&args),
+        Command::MonitorNet(args) => monitor_net::run(&args),
         Command::Pause(args) => pause::pause(&args),
         Command::Resume(args) => pause::resume(&args),
         Command::Lab(args) => lab::run(*args),

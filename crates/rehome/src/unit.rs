@@ -19,14 +19,19 @@ const TEMPLATE_FLAG: &str = "--user-data-file";
 /// The flag that `StateDirectory=` makes superfluous: nothing else could be written to.
 const STATE_FLAG: &str = "--state-dir";
 
-/// Everything that doesn't depend on the configuration.
-const HARDENING: &str = "\
+/// What this service may do and reach.
+const RIGHTS: &str = "\
 DynamicUser=yes
 StateDirectory=rehome
 StateDirectoryMode=0700
-UMask=0077
 AmbientCapabilities=CAP_NET_RAW
 CapabilityBoundingSet=CAP_NET_RAW
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+";
+
+/// What no service of ours needs.
+pub(crate) const SANDBOX: &str = "\
+UMask=0077
 NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome=yes
@@ -44,7 +49,6 @@ ProtectProc=invisible
 ProcSubset=pid
 RemoveIPC=yes
 DevicePolicy=closed
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
@@ -103,7 +107,8 @@ pub(crate) fn unit(exe: &Path, args: &[String], env: &[(String, String)]) -> Str
     }
     line(&mut text, "ExecStart", &command);
     text.push('\n');
-    text.push_str(HARDENING);
+    text.push_str(RIGHTS);
+    text.push_str(SANDBOX);
     text.push_str("\n[Install]\nWantedBy=multi-user.target\n");
     text
 }
@@ -164,7 +169,7 @@ fn line(text: &mut String, key: &str, value: &str) {
 
 /// One word of a unit file's command line (systemd.service(5), "Command lines", and
 /// systemd.syntax(7), "Quoting"): nothing in it is split, expanded or taken for a specifier.
-fn quoted(word: &str, variables: bool) -> String {
+pub(crate) fn quoted(word: &str, variables: bool) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

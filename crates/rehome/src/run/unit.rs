@@ -42,12 +42,7 @@ pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
     if args.print {
         return Ok(ExitCode::SUCCESS);
     }
-    if HIDDEN.iter().any(|folder| exe.starts_with(folder)) {
-        let what = format!("the service would not see {}", exe.display());
-        let hint = "ProtectHome and PrivateTmp hide it; copy the binary to /usr/local/bin and run \
-                    install-unit from there";
-        return Err(Failure::wrong(Problem::new(what, hint)));
-    }
+    visible_to_services(&exe)?;
     let vip: Ipv4Addr = args.run.vip().address;
     let path = path(vip);
     install(&text, &path).map_err(|error| {
@@ -68,6 +63,20 @@ pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
 /// route is told by its name (AWS SDKs and Tools reference, "Assume role credential provider").
 fn session(vip: Vip) -> (String, String) {
     ("AWS_ROLE_SESSION_NAME".to_owned(), format!("rehome-{vip}"))
+}
+
+/// Whether our hardened units can run this program.
+///
+/// # Errors
+/// Where it lies in a folder that they hide.
+pub(crate) fn visible_to_services(exe: &Path) -> Result<(), Failure> {
+    if !HIDDEN.iter().any(|folder| exe.starts_with(folder)) {
+        return Ok(());
+    }
+    let what = format!("the service would not see {}", exe.display());
+    let hint = "ProtectHome and PrivateTmp hide it; copy the binary to /usr/local/bin and run it \
+                from there";
+    Err(Failure::wrong(Problem::new(what, hint)))
 }
 
 /// The flags of `run` out of those of `install-unit`, with the template's path made absolute: the

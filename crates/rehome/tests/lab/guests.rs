@@ -6,7 +6,7 @@ use crate::controller::Controller;
 use crate::harness::{Lab, VIP};
 
 /// The mission's *Monitoring Network Configuration*, first block, word for word.
-const NETWORK: &str = r#"sudo tee /etc/rc.local <<'EOF'
+pub(crate) const NETWORK: &str = r#"sudo tee /etc/rc.local <<'EOF'
 #!/bin/bash
 
 ip addr add 10.0.0.100/24 dev enX0
@@ -44,7 +44,7 @@ sudo systemctl start rc-local
 "#;
 
 /// Takes away what the lab itself configured on the monitor.
-const BARE: &str = "systemctl stop rc-local
+pub(crate) const BARE: &str = "systemctl stop rc-local
 ip address del 10.0.0.100/24 dev enX0
 while ip rule del to 10.0.0.0/24 2>/dev/null; do :; done
 ip route flush table 200

@@ -19,6 +19,7 @@ mod guests;
 mod homes;
 mod killed;
 mod labs;
+mod monitor_net;
 mod people;
 mod refusals;
 mod returns;
