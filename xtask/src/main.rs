@@ -1,15 +1,16 @@
-//! The project's own commands: `cargo xtask test` and `cargo xtask audit`.
+//! The project's own commands: `cargo xtask test`, `generate` and `audit`.
 //!
 //! `test` is the one door: everything a change must pass, in an order that compiles the AWS SDK
 //! once and checks it once. `audit` holds what needs tools that are slow to build. CI runs both.
 //! Reading order: the commands ([`mod@test`], [`audit`]), their stages ([`setup`], [`tidy`],
-//! [`readme`], [`build`], [`lab`]), what runs and reports them ([`stage`], [`process`],
+//! [`readme`], [`build`], [`manual`], [`lab`]), what runs and reports them ([`stage`], [`process`],
 //! [`cargo`]).
 
 mod audit;
 mod build;
 mod cargo;
 mod lab;
+mod manual;
 mod namespaces;
 mod process;
 mod readme;
@@ -25,11 +26,13 @@ usage: cargo xtask <command>
 
   test [--no-lab] [--no-strangers] [--only STAGE,..]
         formatting, lints, docs, every test; stops at the first stage that fails
+  generate
+        writes the man pages in docs/man anew
   audit
         supply chain and unused dependencies; builds its tools under target/tools when missing
 
-stages of test, in order: set-up, fmt, tidy, readme, clippy, doc, build, resolution, tests, lab,
-strangers. --no-lab leaves out everything that needs namespaces, the strangers included.";
+stages of test, in order: set-up, fmt, tidy, readme, clippy, doc, build, manual, resolution, tests,
+lab, strangers. --no-lab leaves out everything that needs namespaces, the strangers included.";
 
 /// Usage errors, as in the product's own command line.
 const EXIT_USAGE: u8 = 2;
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
             Ok(options) => test::run(&options),
             Err(error) => return usage(&error.to_string()),
         },
+        ["generate"] => manual::generate(),
         ["audit"] => audit::run(),
         ["--help" | "-h" | "help"] => {
             println!("{USAGE}");

@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::build::Builds;
 use crate::lab;
+use crate::manual;
 use crate::readme;
 use crate::setup;
 use crate::stage::{Kind, Report};
@@ -11,7 +12,7 @@ use crate::tidy;
 
 /// Every stage. The quick ones come first; clippy before doc, as doc uses what clippy checked;
 /// the binary before the tests, as a newcomer does; and what needs a lab last.
-const STAGES: [(&str, Kind); 11] = [
+const STAGES: [(&str, Kind); 12] = [
     ("set-up", Kind::SetUp),
     ("fmt", Kind::Tests),
     ("tidy", Kind::Tests),
@@ -19,6 +20,7 @@ const STAGES: [(&str, Kind); 11] = [
     ("clippy", Kind::Build),
     ("doc", Kind::Build),
     ("build", Kind::Build),
+    ("manual", Kind::Tests),
     ("resolution", Kind::Build),
     ("tests", Kind::Tests),
     ("lab", Kind::Tests),
@@ -100,6 +102,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             "clippy" => builds.clippy(),
             "doc" => builds.doc(),
             "build" => builds.build(),
+            "manual" => manual::check(&mut builds),
             "resolution" => builds.resolution(),
             "tests" => builds.run_tests(count),
             "lab" => lab::end_to_end(&mut builds, count),

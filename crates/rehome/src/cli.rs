@@ -13,6 +13,7 @@ use rehome_core::spec::Wishes;
 
 use crate::duration::{parse, parse_positive};
 use crate::lab::LabArgs;
+use crate::manual::{CompletionsArgs, ManArgs};
 use crate::monitor_net::MonitorNetArgs;
 
 /// Keeps a secondary (overlay) IP address alive on EC2.
@@ -39,6 +40,10 @@ pub(crate) enum Command {
     Resume(ResumeArgs),
     /// EC2 on this machine: real packets, no account
     Lab(Box<LabArgs>),
+    /// Write the man pages of all commands to a folder
+    Man(ManArgs),
+    /// Print the completion script for a shell
+    Completions(CompletionsArgs),
 }
 
 /// How events are written to stdout.

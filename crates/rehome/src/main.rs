@@ -18,6 +18,7 @@ mod fail;
 mod hook;
 mod icmp;
 mod lab;
+mod manual;
 mod monitor_net;
 mod notify;
 mod output;
@@ -47,6 +48,8 @@ fn main() -> ExitCode {
         Command::Pause(args) => pause::pause(&args),
         Command::Resume(args) => pause::resume(&args),
         Command::Lab(args) => lab::run(*args),
+        Command::Man(args) => manual::man(&args),
+        Command::Completions(args) => manual::completions(&args),
     };
     match result {
         Ok(code) => code,
