@@ -137,6 +137,7 @@ fn apply(args: &ApplyArgs) -> Result<(), Failure> {
     let steps = if args.no_persist { Vec::new() } else { persistence(target)? };
     if changes.is_empty() && steps.is_empty() {
         println!("Nothing to change: {} is set up", target.address);
+        tell_if_astray(&mut netlink, target.address, &wanted, &observed);
         return Ok(());
     }
     agree(&changes, &steps, args.yes)?;
@@ -154,7 +155,23 @@ fn apply(args: &ApplyArgs) -> Result<(), Failure> {
     for found in left {
         eprintln!("note: somebody else made this, so `remove` will leave it: {found}");
     }
+    tell_if_astray(&mut netlink, target.address, &wanted, &observed);
     Ok(())
+}
+
+/// Everything can be there, and another rule still send packets elsewhere: the kernel knows.
+fn tell_if_astray(netlink: &mut Netlink, overlay: Overlay, wanted: &Wanted, observed: &Observed) {
+    let neighbor = plan::neighbor(overlay, observed);
+    let astray = match netlink.way_to(neighbor) {
+        Ok(found) => plan::astray(wanted, neighbor, &found),
+        Err(error) => {
+            let what = Problem::of(&error, None).what;
+            Some(format!("there is no way to {neighbor}: {what}; see `ip rule`"))
+        }
+    };
+    if let Some(astray) = astray {
+        eprintln!("warning: {astray}");
+    }
 }
 
 fn remove(args: &RemoveArgs) -> Result<(), Failure> {

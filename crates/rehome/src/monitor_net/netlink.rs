@@ -114,6 +114,29 @@ impl Netlink {
         Ok(observed)
     }
 
+    /// The route that a packet of this machine's takes, whatever rules there are.
+    ///
+    /// # Errors
+    /// Where there is none, or the kernel doesn't answer.
+    pub(crate) fn way_to(&mut self, address: Ipv4Addr) -> Result<Route, NetlinkError> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = AddressFamily::Inet;
+        message.header.destination_prefix_length = 32;
+        message.header.flags = RouteFlags::LookupTable;
+        message.attributes = vec![RouteAttribute::Destination(RouteAddress::Inet(address))];
+        self.send(&RouteNetlinkMessage::GetRoute(message), NLM_F_ACK)?;
+        for answer in self.receive()?.unwrap_or_default() {
+            if let RouteNetlinkMessage::NewRoute(mut message) = answer {
+                // It is a route for one packet, not one that the kernel remembers.
+                message.header.flags.remove(RouteFlags::Cloned);
+                if let Some(route) = route_of(&message) {
+                    return Ok(route);
+                }
+            }
+        }
+        Err(NetlinkError::Answer(format!("it names no route to {address}")))
+    }
+
     /// Makes one change.
     ///
     /// # Errors

@@ -420,6 +420,30 @@ fn is_same_route(one: &Route, other: &Route) -> bool {
     way(one) == way(other) && one.source == other.source
 }
 
+/// An address of the block that none of this machine's is: what is sent there has to take our way.
+#[must_use]
+pub(crate) fn neighbor(overlay: Overlay, observed: &Observed) -> Ipv4Addr {
+    let own = |address: Ipv4Addr| observed.addresses.iter().any(|own| own.address == address);
+    let first = overlay.block.network().to_bits() + 1;
+    // The smallest block has two addresses for machines, and one of them may be ours.
+    let mut hosts =
+        (0..(u32::MAX >> overlay.block.prefix()) - 1).map(|n| Ipv4Addr::from(first + n));
+    hosts.find(|address| !own(*address)).unwrap_or(overlay.block.network())
+}
+
+/// What the kernel does with packets to `neighbor`, where that isn't what is wanted: some rule that
+/// looks at more than the destination comes before ours.
+#[must_use]
+pub(crate) fn astray(wanted: &Wanted, neighbor: Ipv4Addr, found: &Route) -> Option<String> {
+    let wanted = &wanted.route;
+    let same = (found.gateway, &found.interface, found.source)
+        == (wanted.gateway, &wanted.interface, wanted.source);
+    (!same).then(|| {
+        let hint = "`ip rule` shows what comes first";
+        format!("what is sent to {neighbor} takes another way: {found}; {hint}")
+    })
+}
+
 fn is_ours(address: &Address) -> bool {
     label(&address.interface).is_some_and(|label| label == address.label)
 }

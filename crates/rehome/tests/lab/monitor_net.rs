@@ -193,7 +193,18 @@ fn behind_another_router_the_route_follows() {
     assert!(said.stderr.contains("router 172.31.16.1 (of its 2 default routes"), "{said:#?}");
     said.ok("apply with two default routes");
     is_set_up(&lab, "172.31.16.1");
-    assert!(answers(&lab));
+    assert!(answers(&lab) && !said_is_astray(&lab, &apply));
+    // A rule of another kind that comes first isn't ours to judge, but what it does is told.
+    lab.script("monitor", "ip rule add from all priority 50 table 254\n");
+    assert!(said_is_astray(&lab, &apply));
+}
+
+/// Whether `apply` finds nothing to do, and that packets take another way.
+#[track_caller]
+fn said_is_astray(lab: &Lab, apply: &[&str]) -> bool {
+    let said = monitor_net(lab, apply);
+    assert!(said.stdout.starts_with("Nothing to change: "), "{said:#?}");
+    said.stderr.contains("warning: what is sent to 10.0.0.1 takes another way: ")
 }
 
 #[test]

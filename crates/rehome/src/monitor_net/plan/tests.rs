@@ -253,6 +253,27 @@ fn every_obstacle_is_named_at_once() {
 }
 
 #[test]
+fn packets_that_take_another_way_are_told() {
+    let neighbor = neighbor(overlay(), &applied());
+    assert_eq!(neighbor, Ipv4Addr::new(10, 0, 0, 1));
+    let mut found = route(200, "10.0.0.1/32", Some("172.31.16.1"), "enX0", Some("10.0.0.100"));
+    assert_eq!(astray(&wanted(), neighbor, &found), None);
+    found.interface = Some("wg0".to_owned());
+    found.table = 51_820;
+    let said = astray(&wanted(), neighbor, &found).unwrap();
+    assert!(said.contains("dev wg0") && said.contains("table 51820"), "{said}");
+}
+
+#[test]
+fn the_neighbor_is_no_address_of_the_machines_own() {
+    let mut observed = bare();
+    observed.addresses.push(address("enX0", "10.0.0.1/24", "enX0"));
+    assert_eq!(neighbor(overlay(), &observed), Ipv4Addr::new(10, 0, 0, 2));
+    let smallest: Overlay = "10.0.0.1/30".parse().unwrap();
+    assert_eq!(neighbor(smallest, &observed), Ipv4Addr::new(10, 0, 0, 2));
+}
+
+#[test]
 fn undoing_takes_what_is_marked_and_names_the_rest() {
     let (changes, left) = undo(overlay(), &applied());
     assert_eq!(
