@@ -10,6 +10,7 @@ mod network;
 mod request;
 mod resource;
 mod response;
+mod rules;
 mod storage;
 
 pub use launch::*;
@@ -17,4 +18,5 @@ pub use network::*;
 pub use request::*;
 pub use resource::*;
 pub use response::*;
+pub use rules::*;
 pub use storage::*;

@@ -215,7 +215,7 @@ impl Ec2 {
 
     /// Ids with their names.
     pub(crate) fn group_refs(&self, ids: &[String]) -> Vec<GroupRef> {
-        let name = |id: &String| self.world.groups.get(id).map(|group| group.group_name.clone());
+        let name = |id: &String| self.world.groups.get(id).map(|group| group.name.clone());
         ids.iter()
             .map(|id| GroupRef { group_id: id.clone(), group_name: name(id).unwrap_or_default() })
             .collect()

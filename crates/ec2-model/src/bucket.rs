@@ -49,6 +49,7 @@ fn request_rate(request: &Request) -> Option<(&'static str, Rate)> {
         | Request::DescribeRouteTables(_)
         | Request::DescribeImages(_)
         | Request::DescribeKeyPairs(_)
+        | Request::DescribeSecurityGroupRules(_)
         | Request::DescribeNetworkAcls(_)
         | Request::DescribeInstanceAttribute(_)
         | Request::DescribeInstanceCreditSpecifications(_)
@@ -66,7 +67,19 @@ fn request_rate(request: &Request) -> Option<(&'static str, Rate)> {
         | Request::ModifyInstanceAttribute(_)
         | Request::CreateRoute(_)
         | Request::ReplaceRoute(_)
-        | Request::DeleteRoute(_) => (action, rate(50, 5)),
+        | Request::DeleteRoute(_)
+        | Request::CreateSecurityGroup(_)
+        | Request::DeleteSecurityGroup(_)
+        | Request::CreateNetworkAcl(_)
+        | Request::DeleteNetworkAcl(_)
+        | Request::CreateNetworkAclEntry(_)
+        | Request::ReplaceNetworkAclEntry(_)
+        | Request::DeleteNetworkAclEntry(_)
+        | Request::ReplaceNetworkAclAssociation(_)
+        | Request::AuthorizeSecurityGroupIngress(_)
+        | Request::AuthorizeSecurityGroupEgress(_)
+        | Request::RevokeSecurityGroupIngress(_)
+        | Request::RevokeSecurityGroupEgress(_) => (action, rate(50, 5)),
         Request::GetCallerIdentity => return None,
     })
 }

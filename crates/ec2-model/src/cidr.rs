@@ -1,6 +1,10 @@
 //! IPv4 CIDR blocks in canonical form.
 
-use core::{fmt, net::Ipv4Addr, str::FromStr};
+use core::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +16,9 @@ pub struct Cidr {
     /// 0 to 32.
     pub prefix: u8,
 }
+
+/// Every address.
+pub(crate) const EVERYWHERE: Cidr = Cidr { address: Ipv4Addr::UNSPECIFIED, prefix: 0 };
 
 /// The text isn't an IPv4 CIDR block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +81,15 @@ impl FromStr for Cidr {
         }
         Ok(Cidr::new(address.parse().map_err(|_| NotACidr)?, prefix))
     }
+}
+
+/// A block of IPv6 in canonical form.
+pub(crate) fn ipv6_block(text: &str) -> Option<String> {
+    let (address, prefix) = text.split_once('/')?;
+    let address: Ipv6Addr = address.parse().ok()?;
+    let prefix: u32 = prefix.parse().ok().filter(|prefix| *prefix <= 128)?;
+    let mask = u128::MAX.checked_shl(128 - prefix).unwrap_or(0);
+    Some(format!("{}/{prefix}", Ipv6Addr::from_bits(address.to_bits() & mask)))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! hands it to [`crate::filter::list`] with the caller's filters and page.
 
 mod account;
+mod groups;
 mod instances;
 mod interfaces;
 mod network;
@@ -38,6 +39,8 @@ impl Ec2 {
             self.describe_subnets(r)
         } else if let Request::DescribeSecurityGroups(r) = request {
             self.describe_groups(r)
+        } else if let Request::DescribeSecurityGroupRules(r) = request {
+            self.describe_group_rules(r)
         } else if let Request::DescribeNetworkAcls(r) = request {
             self.describe_acls(r)
         } else if let Request::DescribeVolumes(r) = request {

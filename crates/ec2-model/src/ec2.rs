@@ -6,11 +6,13 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    acls::Put,
     api::{Caller, CallerIdentity, Request, Response},
     bucket::Buckets,
     error::ApiError,
     faults::{Blow, Faults, When},
     generator::Generator,
+    groups::Way,
     pace::Pace,
     plane::Guest,
     time::{Time, Timestamp},
@@ -236,9 +238,7 @@ impl Ec2 {
 
     /// The resource that a refusal names.
     fn resource_arn(&self, request: &Request) -> String {
-        let arn = |kind: &str, id: &str| {
-            format!("arn:aws:ec2:{}:{}:{kind}/{id}", self.region, self.account)
-        };
+        let arn = |kind: &str, id: &str| self.arn(kind, id);
         let first = |ids: &[String]| ids.first().map_or_else(|| "*".to_owned(), String::clone);
         if let Request::RunInstances(_) = request {
             arn("instance", "*")
@@ -258,6 +258,16 @@ impl Ec2 {
             arn("route-table", &r.route_table_id)
         } else if let Request::DeleteRoute(r) = request {
             arn("route-table", &r.route_table_id)
+        } else if let Request::AuthorizeSecurityGroupIngress(r)
+        | Request::AuthorizeSecurityGroupEgress(r)
+        | Request::RevokeSecurityGroupIngress(r)
+        | Request::RevokeSecurityGroupEgress(r) = request
+        {
+            arn("security-group", r.group_id.as_deref().unwrap_or("*"))
+        } else if let Request::CreateNetworkAclEntry(r) | Request::ReplaceNetworkAclEntry(r) =
+            request
+        {
+            arn("network-acl", &r.network_acl_id)
         } else {
             "*".to_owned()
         }
@@ -278,6 +288,18 @@ impl Ec2 {
             Request::CreateRoute(r) => self.create_route(r),
             Request::ReplaceRoute(r) => self.replace_route(r),
             Request::DeleteRoute(r) => self.delete_route(r),
+            Request::CreateSecurityGroup(r) => self.create_security_group(r),
+            Request::DeleteSecurityGroup(r) => self.delete_security_group(r),
+            Request::AuthorizeSecurityGroupIngress(r) => self.authorize(r, Way::Ingress),
+            Request::AuthorizeSecurityGroupEgress(r) => self.authorize(r, Way::Egress),
+            Request::RevokeSecurityGroupIngress(r) => self.revoke(r, Way::Ingress),
+            Request::RevokeSecurityGroupEgress(r) => self.revoke(r, Way::Egress),
+            Request::CreateNetworkAcl(r) => self.create_network_acl(r),
+            Request::DeleteNetworkAcl(r) => self.delete_network_acl(r),
+            Request::CreateNetworkAclEntry(r) => self.put_acl_entry(r, Put::Create),
+            Request::ReplaceNetworkAclEntry(r) => self.put_acl_entry(r, Put::Replace),
+            Request::DeleteNetworkAclEntry(r) => self.delete_acl_entry(r),
+            Request::ReplaceNetworkAclAssociation(r) => self.replace_acl_association(r),
             Request::CreateTags(r) => self.create_tags(r),
             Request::DeleteTags(r) => self.delete_tags(r),
             Request::GetCallerIdentity => Ok(Response::GetCallerIdentity(CallerIdentity {
@@ -296,6 +318,7 @@ impl Ec2 {
             | Request::DescribeImages(_)
             | Request::DescribeKeyPairs(_)
             | Request::DescribeSecurityGroups(_)
+            | Request::DescribeSecurityGroupRules(_)
             | Request::DescribeNetworkAcls(_)
             | Request::DescribeInstanceAttribute(_)
             | Request::DescribeInstanceCreditSpecifications(_)

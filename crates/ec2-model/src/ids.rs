@@ -13,6 +13,7 @@ pub(crate) enum Kind {
     RouteTable,
     Interface,
     Group,
+    GroupRule,
     Volume,
     Image,
     Acl,
@@ -52,6 +53,12 @@ impl Kind {
             Kind::Group => {
                 ("sg-", "InvalidGroupId.Malformed", "InvalidGroup.NotFound", "security group")
             }
+            Kind::GroupRule => (
+                "sgr-",
+                "InvalidSecurityGroupRuleId.Malformed",
+                "InvalidSecurityGroupRuleId.NotFound",
+                "security group rule ID",
+            ),
             Kind::Volume => ("vol-", "InvalidParameterValue", "InvalidVolume.NotFound", "volume"),
             Kind::Image => ("ami-", "InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "image id"),
             Kind::Acl => (
@@ -86,6 +93,7 @@ impl Kind {
             | Kind::RouteTable
             | Kind::Interface
             | Kind::Group
+            | Kind::GroupRule
             | Kind::Image
             | Kind::Acl
             | Kind::KeyPair => format!("Invalid id: \"{id}\" (expecting \"{}...\")", words.prefix),

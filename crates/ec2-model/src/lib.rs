@@ -17,6 +17,7 @@ pub mod error;
 pub mod plane;
 pub mod time;
 
+mod acls;
 mod attributes;
 pub mod base64;
 mod bucket;
@@ -26,6 +27,7 @@ mod ec2;
 mod faults;
 mod filter;
 mod generator;
+mod groups;
 mod ids;
 mod launch;
 mod life;
@@ -45,7 +47,10 @@ pub use error::ApiError;
 pub use faults::{Fault, FaultEffect};
 pub use operator::Reads;
 pub use pace::Pace;
-pub use plane::{Guest, Plane, PlaneInstance, PlaneRoute, PlaneSubnet, PlaneTable, PlaneTarget};
+pub use plane::{
+    AclRule, Admission, Admits, Guest, Plane, PlaneAcl, PlaneInstance, PlaneRoute, PlaneSubnet,
+    PlaneTable, PlaneTarget, Traffic,
+};
 pub use setup::{ImageSetup, SetupError};
 pub use status::Check;
 pub use time::{Time, Timestamp};

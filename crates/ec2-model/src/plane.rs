@@ -3,6 +3,8 @@
 //! A [`Plane`] is the whole wanted picture at one moment: level-triggered, so the data plane
 //! compares it with what is there and needs no history.
 
+mod filters;
+
 use core::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,8 @@ use crate::{
     time::Time,
     world::{Instance, RouteTable, Subnet, Target},
 };
+
+pub use filters::{AclRule, Admission, Admits, PlaneAcl, Traffic};
 
 /// What was seen of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +74,8 @@ pub struct PlaneInstance {
     pub source_dest_check: bool,
     /// Security groups of the primary interface.
     pub groups: Vec<String>,
+    /// What these let through at the primary interface.
+    pub admits: Admits,
     /// As given at launch, decoded.
     pub user_data: Option<Vec<u8>>,
     /// The role of its instance profile.
@@ -91,6 +97,8 @@ pub struct PlaneSubnet {
     pub cidr: Cidr,
     /// The VPC router's address in it: the first after the network's.
     pub gateway: Ipv4Addr,
+    /// What may enter it and leave it.
+    pub acl: PlaneAcl,
 }
 
 /// A route table.
@@ -140,6 +148,7 @@ impl Ec2 {
             az: s.zone.clone(),
             cidr: s.cidr,
             gateway: s.cidr.nth(1),
+            acl: self.plane_acl(&s.id),
         };
         Plane {
             instances: world
@@ -172,6 +181,7 @@ impl Ec2 {
             boots: instance.boots,
             source_dest_check: interface.source_dest_check,
             groups: interface.groups.clone(),
+            admits: self.admits(interface),
             user_data: instance.spec.user_data.clone(),
             iam_role: role.map(|profile| profile.role.clone()),
             metadata: instance.spec.metadata.clone(),

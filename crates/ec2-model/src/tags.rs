@@ -4,7 +4,7 @@
 //! 256 characters, `aws:` is AWS's own.
 
 use crate::{
-    api::{CreateTags, DeleteTags, Response, Tag},
+    api::{CreateTags, DeleteTags, Response, Tag, TagSpecification},
     ec2::Ec2,
     error::{ApiError, required_list, unless_dry},
     ids::Kind,
@@ -65,6 +65,10 @@ impl Ec2 {
             "vpc" => (world.vpcs.get_mut(id).map(|v| &mut v.tags), Kind::Vpc),
             "sg" => (world.groups.get_mut(id).map(|g| &mut g.tags), Kind::Group),
             "ami" => (world.images.get_mut(id).map(|i| &mut i.tags), Kind::Image),
+            "sgr" => {
+                let mut rules = world.groups.values_mut().flat_map(|g| &mut g.rules);
+                (rules.find(|rule| rule.id == id).map(|r| &mut r.tags), Kind::GroupRule)
+            }
             "acl" => (world.acls.get_mut(id).map(|a| &mut a.tags), Kind::Acl),
             _ => {
                 return Err(ApiError::new(400, "InvalidID", format!("The ID '{id}' is not valid")));
@@ -72,6 +76,25 @@ impl Ec2 {
         };
         found.ok_or_else(|| kind.not_found(&[id]))
     }
+}
+
+/// The tags that a call gives the one thing of `kind` that it makes.
+pub(crate) fn tags_for(
+    specifications: &[TagSpecification],
+    kind: &str,
+) -> Result<Vec<Tag>, ApiError> {
+    let mut tags = Vec::new();
+    for specification in specifications {
+        if specification.resource_type != kind {
+            return Err(ApiError::invalid_value(format!(
+                "'{}' is not a valid taggable resource type for this operation.",
+                specification.resource_type
+            )));
+        }
+        check_tags(&specification.tags, false)?;
+        merge(&mut tags, &specification.tags);
+    }
+    Ok(tags)
 }
 
 /// Refuses tags that EC2 refuses. `in_metadata`: the instance shows its tags in its metadata,

@@ -1,7 +1,9 @@
 //! Tests of the whole account, on the mission's picture: three zones, a VPC, two machines.
 
+mod acls;
 mod consistency;
 mod describes;
+mod groups;
 mod launches;
 mod lives;
 mod properties;

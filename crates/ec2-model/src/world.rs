@@ -2,7 +2,7 @@
 //!
 //! These are the facts; `api` has the forms in which EC2 tells them. Owned by [`crate::Ec2`].
 
-use core::net::Ipv4Addr;
+use core::{fmt, net::Ipv4Addr};
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::{
         self, CpuOptions, Image, InstanceState, KeyPair, MetadataOptions, NetworkAcl, RunInstances,
-        SecurityGroup, StateReason, Tag, Volume, Vpc,
+        StateReason, Tag, Volume, Vpc,
     },
     cidr::Cidr,
     plane::Guest,
@@ -26,7 +26,7 @@ pub(crate) struct World {
     pub(crate) vpcs: BTreeMap<String, Vpc>,
     pub(crate) gateways: BTreeMap<String, Gateway>,
     pub(crate) subnets: BTreeMap<String, Subnet>,
-    pub(crate) groups: BTreeMap<String, SecurityGroup>,
+    pub(crate) groups: BTreeMap<String, Group>,
     pub(crate) acls: BTreeMap<String, NetworkAcl>,
     /// By name.
     pub(crate) keys: BTreeMap<String, KeyPair>,
@@ -73,6 +73,51 @@ pub(crate) struct Subnet {
     pub(crate) tags: Vec<Tag>,
     /// At most so many addresses count as free: the rest is taken by somebody unseen.
     pub(crate) free_at_most: Option<u32>,
+}
+
+/// A security group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) vpc: String,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) tags: Vec<Tag>,
+}
+
+/// What a security group admits: one protocol, one peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rule {
+    pub(crate) id: String,
+    pub(crate) egress: bool,
+    /// `tcp`, `udp`, `icmp`, `icmpv6`, another number, or `-1`.
+    pub(crate) protocol: String,
+    /// First and last port, or ICMP type and code with -1 for all; none where the protocol has
+    /// neither.
+    pub(crate) ports: Option<(i64, i64)>,
+    pub(crate) peer: Peer,
+    pub(crate) description: Option<String>,
+    pub(crate) tags: Vec<Tag>,
+}
+
+/// Who may be at the other end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Peer {
+    Ipv4(Cidr),
+    /// Told and never met: the account's VPCs have IPv4 only.
+    Ipv6(String),
+    /// The interfaces that have this security group.
+    Group(String),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::Ipv4(block) => block.fmt(f),
+            Peer::Ipv6(text) | Peer::Group(text) => f.write_str(text),
+        }
+    }
 }
 
 /// An instance type.

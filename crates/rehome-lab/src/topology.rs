@@ -14,8 +14,9 @@ use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 use ec2_model::api::{
-    IpPermission, IpRange, ModifyNetworkInterfaceAttribute, ProfileSpec, Request, RouteSpec,
-    RunInstances, Tag, TagSpecification,
+    ChangeRules, CreateSecurityGroup, IpPermission, IpRange, ModifyNetworkInterfaceAttribute,
+    ProfileSpec, Request, Response, RouteSpec, RunInstances, Tag, TagSpecification,
+    UserIdGroupPair,
 };
 use ec2_model::{Cidr, Ec2, ImageSetup, Pace, Time, base64};
 
@@ -46,6 +47,7 @@ const MOST_ZONES: u8 = 15;
 const KEY: &str = "my-keypair";
 const ROLE: &str = "EC2ControllerRole";
 const GROUP: &str = "overlay";
+const GROUP_DESCRIPTION: &str = "Holder and monitor, with their overlay addresses";
 const INSTANCE_TYPE: &str = "t3.micro";
 
 /// Run by both machines; names one overlay address.
@@ -96,7 +98,7 @@ fn furnish(ec2: &mut Ec2, zones: u8, tables: u8) -> anyhow::Result<()> {
         route_tables.push(table);
     }
     let gateway = ec2.create_internet_gateway(&vpc)?;
-    let group = ec2.create_security_group(&vpc, GROUP, "everything", vec![everything()])?;
+    let group = group(ec2, &vpc)?;
     ec2.create_key_pair(KEY);
     let image = ec2.register_image(&ImageSetup::default());
     ec2.create_instance_profile(ROLE, ROLE);
@@ -124,12 +126,40 @@ fn third_bytes() -> impl Iterator<Item = u8> {
     PICTURE.into_iter().chain((FOURTH..=240).step_by(16))
 }
 
-fn everything() -> IpPermission {
-    IpPermission {
+/// The group of both machines, as the mission asks for it. Its rule for its own members lets their
+/// interfaces' addresses in and no overlay address: those have a rule of their own, by block.
+fn group(ec2: &mut Ec2, vpc: &str) -> anyhow::Result<String> {
+    let create = Request::CreateSecurityGroup(CreateSecurityGroup {
+        group_name: GROUP.into(),
+        description: GROUP_DESCRIPTION.into(),
+        vpc_id: Some(vpc.into()),
+        ..CreateSecurityGroup::default()
+    });
+    let Response::CreateSecurityGroup(made) = ec2.operate(Time::ZERO, &create)? else {
+        bail!("another answer than a group");
+    };
+    let members = IpPermission {
         ip_protocol: "-1".into(),
-        ip_ranges: vec![IpRange { cidr: "0.0.0.0/0".into(), description: None }],
+        groups: vec![UserIdGroupPair {
+            group_id: made.group_id.clone(),
+            ..UserIdGroupPair::default()
+        }],
         ..IpPermission::default()
-    }
+    };
+    let pings = IpPermission {
+        ip_protocol: "icmp".into(),
+        from_port: Some(-1),
+        to_port: Some(-1),
+        ip_ranges: vec![IpRange { cidr: OVERLAY_NETWORK.into(), description: None }],
+        ..IpPermission::default()
+    };
+    let rules = ChangeRules {
+        group_id: Some(made.group_id.clone()),
+        permissions: vec![members, pings],
+        ..ChangeRules::default()
+    };
+    ec2.operate(Time::ZERO, &Request::AuthorizeSecurityGroupIngress(rules))?;
+    Ok(made.group_id)
 }
 
 fn route(table: &str, destination: &str) -> RouteSpec {

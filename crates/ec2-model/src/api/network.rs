@@ -188,6 +188,8 @@ pub struct SecurityGroup {
     pub egress: Vec<IpPermission>,
     /// `tagSet`.
     pub tags: Vec<Tag>,
+    /// `securityGroupArn`.
+    pub security_group_arn: String,
 }
 
 /// What a security group admits.
@@ -225,6 +227,8 @@ pub struct UserIdGroupPair {
     pub user_id: String,
     /// `groupId`.
     pub group_id: String,
+    /// `groupName`: read only, instead of `groupId`.
+    pub group_name: Option<String>,
     /// `description`.
     pub description: Option<String>,
 }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{RunInstances, Tag};
+use super::{
+    ChangeRules, CreateNetworkAcl, CreateSecurityGroup, DeleteNetworkAcl, DeleteNetworkAclEntry,
+    DeleteSecurityGroup, PutNetworkAclEntry, ReplaceNetworkAclAssociation, RunInstances, Tag,
+};
 
 /// Who calls. Decides what `GetCallerIdentity` answers and whom a refusal names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,6 +56,7 @@ pub enum Request {
     DescribeImages(DescribeImages),
     DescribeKeyPairs(DescribeKeyPairs),
     DescribeSecurityGroups(DescribeSecurityGroups),
+    DescribeSecurityGroupRules(Select),
     DescribeNetworkAcls(Select),
     DescribeInstanceAttribute(DescribeInstanceAttribute),
     DescribeInstanceCreditSpecifications(Select),
@@ -70,6 +74,18 @@ pub enum Request {
     CreateRoute(RouteSpec),
     ReplaceRoute(RouteSpec),
     DeleteRoute(DeleteRoute),
+    CreateSecurityGroup(CreateSecurityGroup),
+    DeleteSecurityGroup(DeleteSecurityGroup),
+    AuthorizeSecurityGroupIngress(ChangeRules),
+    AuthorizeSecurityGroupEgress(ChangeRules),
+    RevokeSecurityGroupIngress(ChangeRules),
+    RevokeSecurityGroupEgress(ChangeRules),
+    CreateNetworkAcl(CreateNetworkAcl),
+    DeleteNetworkAcl(DeleteNetworkAcl),
+    CreateNetworkAclEntry(PutNetworkAclEntry),
+    ReplaceNetworkAclEntry(PutNetworkAclEntry),
+    DeleteNetworkAclEntry(DeleteNetworkAclEntry),
+    ReplaceNetworkAclAssociation(ReplaceNetworkAclAssociation),
     CreateTags(CreateTags),
     DeleteTags(DeleteTags),
     GetCallerIdentity,
@@ -91,6 +107,7 @@ impl Request {
             Request::DescribeImages(_) => "DescribeImages",
             Request::DescribeKeyPairs(_) => "DescribeKeyPairs",
             Request::DescribeSecurityGroups(_) => "DescribeSecurityGroups",
+            Request::DescribeSecurityGroupRules(_) => "DescribeSecurityGroupRules",
             Request::DescribeNetworkAcls(_) => "DescribeNetworkAcls",
             Request::DescribeInstanceAttribute(_) => "DescribeInstanceAttribute",
             Request::DescribeInstanceCreditSpecifications(_) => {
@@ -110,6 +127,18 @@ impl Request {
             Request::CreateRoute(_) => "CreateRoute",
             Request::ReplaceRoute(_) => "ReplaceRoute",
             Request::DeleteRoute(_) => "DeleteRoute",
+            Request::CreateSecurityGroup(_) => "CreateSecurityGroup",
+            Request::DeleteSecurityGroup(_) => "DeleteSecurityGroup",
+            Request::AuthorizeSecurityGroupIngress(_) => "AuthorizeSecurityGroupIngress",
+            Request::AuthorizeSecurityGroupEgress(_) => "AuthorizeSecurityGroupEgress",
+            Request::RevokeSecurityGroupIngress(_) => "RevokeSecurityGroupIngress",
+            Request::RevokeSecurityGroupEgress(_) => "RevokeSecurityGroupEgress",
+            Request::CreateNetworkAcl(_) => "CreateNetworkAcl",
+            Request::DeleteNetworkAcl(_) => "DeleteNetworkAcl",
+            Request::CreateNetworkAclEntry(_) => "CreateNetworkAclEntry",
+            Request::ReplaceNetworkAclEntry(_) => "ReplaceNetworkAclEntry",
+            Request::DeleteNetworkAclEntry(_) => "DeleteNetworkAclEntry",
+            Request::ReplaceNetworkAclAssociation(_) => "ReplaceNetworkAclAssociation",
             Request::CreateTags(_) => "CreateTags",
             Request::DeleteTags(_) => "DeleteTags",
             Request::GetCallerIdentity => "GetCallerIdentity",
@@ -126,6 +155,7 @@ impl Request {
             | Request::DescribeRouteTables(r)
             | Request::DescribeNetworkInterfaces(r)
             | Request::DescribeVolumes(r)
+            | Request::DescribeSecurityGroupRules(r)
             | Request::DescribeNetworkAcls(r)
             | Request::DescribeInstanceCreditSpecifications(r)
             | Request::DescribeInstanceTypes(r)
@@ -147,6 +177,17 @@ impl Request {
             Request::ModifyInstanceAttribute(r) => r.dry_run,
             Request::CreateRoute(r) | Request::ReplaceRoute(r) => r.dry_run,
             Request::DeleteRoute(r) => r.dry_run,
+            Request::CreateSecurityGroup(r) => r.dry_run,
+            Request::DeleteSecurityGroup(r) => r.dry_run,
+            Request::AuthorizeSecurityGroupIngress(r)
+            | Request::AuthorizeSecurityGroupEgress(r)
+            | Request::RevokeSecurityGroupIngress(r)
+            | Request::RevokeSecurityGroupEgress(r) => r.dry_run,
+            Request::CreateNetworkAcl(r) => r.dry_run,
+            Request::DeleteNetworkAcl(r) => r.dry_run,
+            Request::CreateNetworkAclEntry(r) | Request::ReplaceNetworkAclEntry(r) => r.dry_run,
+            Request::DeleteNetworkAclEntry(r) => r.dry_run,
+            Request::ReplaceNetworkAclAssociation(r) => r.dry_run,
             Request::CreateTags(r) => r.dry_run,
             Request::DeleteTags(r) => r.dry_run,
             Request::GetCallerIdentity => false,

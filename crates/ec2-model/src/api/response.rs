@@ -19,6 +19,7 @@ pub enum Response {
     DescribeImages(Page<Image>),
     DescribeKeyPairs(Vec<KeyPair>),
     DescribeSecurityGroups(Page<SecurityGroup>),
+    DescribeSecurityGroupRules(Page<SecurityGroupRule>),
     DescribeNetworkAcls(Page<NetworkAcl>),
     DescribeInstanceAttribute(InstanceAttribute),
     DescribeInstanceCreditSpecifications(Page<InstanceCreditSpecification>),
@@ -31,8 +32,19 @@ pub enum Response {
     StartInstances(Vec<InstanceStateChange>),
     StopInstances(Vec<InstanceStateChange>),
     TerminateInstances(Vec<InstanceStateChange>),
+    CreateSecurityGroup(CreatedSecurityGroup),
+    /// With the id of the group.
+    DeleteSecurityGroup(String),
+    /// AuthorizeSecurityGroupIngress, AuthorizeSecurityGroupEgress: the rules that were made.
+    AuthorizeSecurityGroup(Vec<SecurityGroupRule>),
+    /// RevokeSecurityGroupIngress, RevokeSecurityGroupEgress.
+    RevokeSecurityGroup(RevokedRules),
+    CreateNetworkAcl(NetworkAcl),
+    /// With the id of the new association.
+    ReplaceNetworkAclAssociation(String),
     /// `<return>true</return>`: RebootInstances, ModifyNetworkInterfaceAttribute,
-    /// ModifyInstanceAttribute, CreateRoute, ReplaceRoute, DeleteRoute, CreateTags, DeleteTags.
+    /// ModifyInstanceAttribute, CreateRoute, ReplaceRoute, DeleteRoute, CreateTags, DeleteTags,
+    /// DeleteNetworkAcl, CreateNetworkAclEntry, ReplaceNetworkAclEntry, DeleteNetworkAclEntry.
     Return,
     GetCallerIdentity(CallerIdentity),
 }

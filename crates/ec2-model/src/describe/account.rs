@@ -135,7 +135,10 @@ impl Ec2 {
         let tables = world.tables.values().map(|t: &RouteTable| (&t.id, "route-table", &t.tags));
         let subnets = world.subnets.values().map(|s| (&s.id, "subnet", &s.tags));
         let vpcs = world.vpcs.values().map(|v| (&v.vpc_id, "vpc", &v.tags));
-        let groups = world.groups.values().map(|g| (&g.group_id, "security-group", &g.tags));
+        let groups = world.groups.values().map(|g| (&g.id, "security-group", &g.tags));
+        let rules = world.groups.values().flat_map(|g| &g.rules);
+        let rules = rules.map(|r| (&r.id, "security-group-rule", &r.tags));
+        let acls = world.acls.values().map(|a| (&a.network_acl_id, "network-acl", &a.tags));
         let volumes = world.volumes.values().map(|v| (&v.volume_id, "volume", &v.tags));
         let images = world.images.values().map(|i| (&i.image_id, "image", &i.tags));
         let everything = instances
@@ -144,6 +147,8 @@ impl Ec2 {
             .chain(subnets)
             .chain(vpcs)
             .chain(groups)
+            .chain(rules)
+            .chain(acls)
             .chain(volumes)
             .chain(images);
         let items = everything.flat_map(|(id, kind, tags)| {

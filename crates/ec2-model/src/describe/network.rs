@@ -1,9 +1,9 @@
-//! VPCs, subnets, route tables, security groups, network ACLs.
+//! VPCs, subnets, route tables, network ACLs.
 
 use crate::{
     api::{
-        CidrAssociation, DescribeSecurityGroups, NetworkAcl, PrivateDnsNameOptions, Response,
-        Route, RouteTable, RouteTableAssociation, SecurityGroup, Select, Subnet, Tag, Vpc,
+        CidrAssociation, NetworkAcl, PrivateDnsNameOptions, Response, Route, RouteTable,
+        RouteTableAssociation, Select, Subnet, Tag, Vpc,
     },
     ec2::Ec2,
     error::ApiError,
@@ -31,20 +31,6 @@ impl Ec2 {
         let page =
             super::tell(items, select, Kind::RouteTable, |t: &RouteTable| &t.route_table_id)?;
         Ok(Response::DescribeRouteTables(page))
-    }
-
-    pub(super) fn describe_groups(&self, r: &DescribeSecurityGroups) -> Result<Response, ApiError> {
-        let mut items: Vec<SecurityGroup> = self.world.groups.values().cloned().collect();
-        if !r.group_names.is_empty() {
-            for name in &r.group_names {
-                if !items.iter().any(|group| group.group_name == *name) {
-                    return Err(Kind::Group.not_found(&[name]));
-                }
-            }
-            items.retain(|group| r.group_names.contains(&group.group_name));
-        }
-        let page = super::tell(items, &r.select, Kind::Group, |g: &SecurityGroup| &g.group_id)?;
-        Ok(Response::DescribeSecurityGroups(page))
     }
 
     pub(super) fn describe_acls(&self, select: &Select) -> Result<Response, ApiError> {
@@ -263,34 +249,6 @@ impl Listed for RouteTable {
 
     fn key(&self) -> String {
         self.route_table_id.clone()
-    }
-
-    fn tags(&self) -> &[Tag] {
-        &self.tags
-    }
-}
-
-impl Listed for SecurityGroup {
-    const ID_SET: &'static str = "groupIds";
-    const COLUMNS: &'static [Column<SecurityGroup>] = &[
-        ("description", |g| one(&g.description)),
-        ("group-id", |g| one(&g.group_id)),
-        ("group-name", |g| one(&g.group_name)),
-        ("ip-permission.cidr", |g| {
-            let ranges = g.ingress.iter().flat_map(|p| &p.ip_ranges);
-            ranges.map(|range| range.cidr.clone()).collect()
-        }),
-        ("ip-permission.group-id", |g| {
-            let groups = g.ingress.iter().flat_map(|p| &p.groups);
-            groups.map(|group| group.group_id.clone()).collect()
-        }),
-        ("ip-permission.protocol", |g| g.ingress.iter().map(|p| p.ip_protocol.clone()).collect()),
-        ("owner-id", |g| one(&g.owner_id)),
-        ("vpc-id", |g| one(&g.vpc_id)),
-    ];
-
-    fn key(&self) -> String {
-        self.group_id.clone()
     }
 
     fn tags(&self) -> &[Tag] {

@@ -340,10 +340,10 @@ impl Ec2 {
         known.ok_or_else(|| Kind::Interface.not_found(&[id]))
     }
 
-    fn group_named(&self, name: &str, vpc: &str) -> Result<String, ApiError> {
+    pub(crate) fn group_named(&self, name: &str, vpc: &str) -> Result<String, ApiError> {
         let mut groups = self.world.groups.values();
-        let found = groups.find(|group| group.vpc_id == vpc && group.group_name == name);
-        found.map(|group| group.group_id.clone()).ok_or_else(|| {
+        let found = groups.find(|group| group.vpc == vpc && group.name == name);
+        found.map(|group| group.id.clone()).ok_or_else(|| {
             ApiError::new(
                 400,
                 "InvalidGroup.NotFound",
@@ -366,7 +366,7 @@ impl Ec2 {
             Kind::Group.check(id)?;
             let group = self.world.groups.get(id);
             let group = group.ok_or_else(|| Kind::Group.not_found(&[id]))?;
-            if group.vpc_id != vpc {
+            if group.vpc != vpc {
                 let place = subnet.map_or_else(|| format!("VPC {vpc}"), |s| format!("subnet {s}"));
                 return Err(ApiError::new(
                     400,

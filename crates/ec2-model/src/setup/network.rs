@@ -1,10 +1,7 @@
 //! Furnishing the network: VPC, subnets, route tables, groups, interfaces.
 
 use crate::{
-    api::{
-        CidrAssociation, IpPermission, IpRange, NetworkAcl, NetworkAclAssociation, NetworkAclEntry,
-        SecurityGroup, UserIdGroupPair, Vpc,
-    },
+    api::{CidrAssociation, Vpc},
     cidr::Cidr,
     ec2::Ec2,
     setup::{SetupError, unknown},
@@ -38,20 +35,8 @@ impl Ec2 {
         };
         self.world.vpcs.insert(vpc_id.clone(), vpc);
         self.add_table(&vpc_id, Some(Serves::Main));
-        let group = self.add_group(&vpc_id, "default", "default VPC security group", Vec::new());
-        let own = IpPermission {
-            ip_protocol: "-1".to_owned(),
-            groups: vec![UserIdGroupPair {
-                user_id: self.account.clone(),
-                group_id: group.clone(),
-                description: None,
-            }],
-            ..IpPermission::default()
-        };
-        if let Some(group) = self.world.groups.get_mut(&group) {
-            group.ingress = vec![own];
-        }
-        self.add_acl(&vpc_id);
+        self.add_default_group(&vpc_id);
+        self.add_acl(&vpc_id, true);
         vpc_id
     }
 
@@ -88,13 +73,10 @@ impl Ec2 {
         };
         let id = subnet.id.clone();
         self.world.subnets.insert(id.clone(), subnet);
-        let association = self.generator.id("aclassoc");
-        if let Some(acl) = self.world.acls.values_mut().find(|a| a.vpc_id == vpc && a.default) {
-            acl.associations.push(NetworkAclAssociation {
-                network_acl_association_id: association,
-                network_acl_id: acl.network_acl_id.clone(),
-                subnet_id: id.clone(),
-            });
+        let mut acls = self.world.acls.values();
+        let default = acls.find(|acl| acl.vpc_id == vpc && acl.default);
+        if let Some(acl) = default.map(|acl| acl.network_acl_id.clone()) {
+            self.associate_acl(&acl, &id);
         }
         Ok(id)
     }
@@ -177,21 +159,6 @@ impl Ec2 {
             origin: Origin::EnableVgwRoutePropagation,
         });
         Ok(())
-    }
-
-    /// Adds a security group that lets everything out.
-    ///
-    /// # Errors
-    /// An unknown VPC.
-    pub fn create_security_group(
-        &mut self,
-        vpc: &str,
-        name: &str,
-        description: &str,
-        ingress: Vec<IpPermission>,
-    ) -> Result<String, SetupError> {
-        self.known_vpc(vpc)?;
-        Ok(self.add_group(vpc, name, description, ingress))
     }
 
     /// Adds a network interface that hangs on nothing.
@@ -285,59 +252,5 @@ impl Ec2 {
             }
         }
         Ok(())
-    }
-
-    fn add_group(
-        &mut self,
-        vpc: &str,
-        name: &str,
-        description: &str,
-        ingress: Vec<IpPermission>,
-    ) -> String {
-        let group_id = self.generator.id("sg");
-        let everything = IpPermission {
-            ip_protocol: "-1".to_owned(),
-            ip_ranges: vec![IpRange { cidr: "0.0.0.0/0".to_owned(), description: None }],
-            ..IpPermission::default()
-        };
-        let group = SecurityGroup {
-            group_id: group_id.clone(),
-            group_name: name.to_owned(),
-            description: description.to_owned(),
-            owner_id: self.account.clone(),
-            vpc_id: vpc.to_owned(),
-            ingress,
-            egress: vec![everything],
-            tags: Vec::new(),
-        };
-        self.world.groups.insert(group_id.clone(), group);
-        group_id
-    }
-
-    fn add_acl(&mut self, vpc: &str) {
-        let network_acl_id = self.generator.id("acl");
-        let entry = |rule_number, rule_action: &str, egress| NetworkAclEntry {
-            rule_number,
-            protocol: "-1".to_owned(),
-            rule_action: rule_action.to_owned(),
-            egress,
-            cidr_block: Some("0.0.0.0/0".to_owned()),
-            ..NetworkAclEntry::default()
-        };
-        let acl = NetworkAcl {
-            network_acl_id: network_acl_id.clone(),
-            vpc_id: vpc.to_owned(),
-            default: true,
-            owner_id: self.account.clone(),
-            entries: vec![
-                entry(100, "allow", true),
-                entry(32_767, "deny", true),
-                entry(100, "allow", false),
-                entry(32_767, "deny", false),
-            ],
-            associations: Vec::new(),
-            tags: Vec::new(),
-        };
-        self.world.acls.insert(network_acl_id, acl);
     }
 }

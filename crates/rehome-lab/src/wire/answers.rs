@@ -5,6 +5,7 @@
 
 mod instances;
 mod network;
+mod rules;
 mod storage;
 
 use ec2_model::Response;
@@ -44,9 +45,12 @@ fn write(xml: &mut Xml, response: &Response) -> Service {
         R::DescribeImages(page) => paged(xml, "imagesSet", page, storage::image),
         R::DescribeKeyPairs(pairs) => xml.list("keySet", pairs, key_pair),
         R::DescribeSecurityGroups(page) => {
-            paged(xml, "securityGroupInfo", page, network::security_group);
+            paged(xml, "securityGroupInfo", page, rules::security_group);
         }
-        R::DescribeNetworkAcls(page) => paged(xml, "networkAclSet", page, network::acl),
+        R::DescribeNetworkAcls(page) => paged(xml, "networkAclSet", page, rules::acl),
+        R::DescribeSecurityGroupRules(page) => {
+            paged(xml, "securityGroupRuleSet", page, rules::rule);
+        }
         R::DescribeInstanceAttribute(attribute) => instances::attribute(xml, attribute),
         R::DescribeInstanceCreditSpecifications(page) => {
             paged(xml, "instanceCreditSpecificationSet", page, instances::credit);
@@ -61,6 +65,15 @@ fn write(xml: &mut Xml, response: &Response) -> Service {
         R::StartInstances(changes) | R::StopInstances(changes) | R::TerminateInstances(changes) => {
             xml.list("instancesSet", changes, instances::state_change);
         }
+        R::CreateSecurityGroup(group) => rules::created_group(xml, group),
+        R::DeleteSecurityGroup(id) => {
+            xml.leaf("return", true);
+            xml.leaf("groupId", id);
+        }
+        R::AuthorizeSecurityGroup(made) => rules::authorized(xml, made),
+        R::RevokeSecurityGroup(gone) => rules::revoked(xml, gone),
+        R::CreateNetworkAcl(acl) => xml.element("networkAcl", |xml| rules::acl(xml, acl)),
+        R::ReplaceNetworkAclAssociation(id) => xml.leaf("newAssociationId", id),
         R::Return => xml.leaf("return", true),
         R::GetCallerIdentity(identity) => {
             caller_identity(xml, identity);

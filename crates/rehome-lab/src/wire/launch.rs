@@ -69,7 +69,8 @@ fn network_interfaces(form: &mut Parameters) -> Result<Vec<NetworkInterfaceSpec>
     Ok(interfaces)
 }
 
-fn tag_specifications(form: &mut Parameters) -> Vec<TagSpecification> {
+/// `TagSpecification.N`.
+pub(super) fn tag_specifications(form: &mut Parameters) -> Vec<TagSpecification> {
     form.members("TagSpecification")
         .into_iter()
         .map(|number| {

@@ -2,8 +2,8 @@
 //!
 //! Translation only: form parameters become requests of `ec2-model`, its responses become XML,
 //! and what EC2 means by them is decided there. In reading order: [`server`] takes a call,
-//! `credential` sees who calls, `parameters`, `query`, `changes` and `launch` read what is asked,
-//! `answers` and `xml` write what the model says; [`mod@metadata`] is the other service.
+//! `credential` sees who calls, `parameters`, `query`, `changes`, `rules` and `launch` read what is
+//! asked, `answers` and `xml` write what the model says; [`mod@metadata`] is the other service.
 
 mod answers;
 mod changes;
@@ -16,6 +16,7 @@ mod launch;
 pub mod metadata;
 mod parameters;
 mod query;
+mod rules;
 pub mod server;
 mod xml;
 

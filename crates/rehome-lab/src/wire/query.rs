@@ -13,7 +13,7 @@ use ec2_model::api::{
 
 use super::credential::Service;
 use super::parameters::{Parameters, client_error};
-use super::{changes, launch};
+use super::{changes, launch, rules};
 
 type Make = fn(Select) -> Request;
 
@@ -25,6 +25,7 @@ const LISTS: &[(&str, &str, Make)] = &[
     ("DescribeRouteTables", "RouteTableId", Request::DescribeRouteTables),
     ("DescribeNetworkInterfaces", "NetworkInterfaceId", Request::DescribeNetworkInterfaces),
     ("DescribeVolumes", "VolumeId", Request::DescribeVolumes),
+    ("DescribeSecurityGroupRules", "SecurityGroupRuleId", Request::DescribeSecurityGroupRules),
     ("DescribeNetworkAcls", "NetworkAclId", Request::DescribeNetworkAcls),
     (
         "DescribeInstanceCreditSpecifications",
@@ -64,6 +65,7 @@ const NOT_MODELED: &[&str] = &[
     "EnclaveOptions",
     "HibernationOptions",
     "InstanceMarketOptions",
+    "IpPermissions",
     "Ipv6Address",
     "Kernel",
     "KernelId",
@@ -79,6 +81,8 @@ const NOT_MODELED: &[&str] = &[
     "Ramdisk",
     "RamdiskId",
     "SecondaryInterface",
+    "SourceSecurityGroupName",
+    "SourceSecurityGroupOwnerId",
     "SriovNetSupport",
     "VpcEndpointId",
 ];
@@ -123,6 +127,9 @@ fn sts_request(action: &str, version: &str) -> Result<Request, ApiError> {
 fn ec2_request(action: &str, form: &mut Parameters) -> Result<Request, ApiError> {
     if let Some((_, ids, make)) = LISTS.iter().find(|(name, _, _)| *name == action) {
         return Ok(make(paged(form, ids)?));
+    }
+    if let Some(request) = rules::read(action, form)? {
+        return Ok(request);
     }
     match action {
         "DescribeInstanceStatus" => describe_instance_status(form),

@@ -1,9 +1,8 @@
-//! VPCs, subnets, route tables, interfaces, security groups and network ACLs.
+//! VPCs, subnets, route tables, interfaces.
 
 use ec2_model::api::{
-    CidrAssociation, InterfaceAssociation, InterfaceAttachment, IpPermission, IpRange, NetworkAcl,
-    NetworkAclEntry, NetworkInterface, PrivateIpAddress, Route, RouteTable, RouteTableAssociation,
-    SecurityGroup, Subnet, Vpc,
+    CidrAssociation, InterfaceAssociation, InterfaceAttachment, NetworkInterface, PrivateIpAddress,
+    Route, RouteTable, RouteTableAssociation, Subnet, Vpc,
 };
 
 use super::super::xml::Xml;
@@ -162,75 +161,4 @@ pub(super) fn addresses(xml: &mut Xml, private: &[PrivateIpAddress], ipv6: &[Str
     xml.list("ipv6AddressesSet", ipv6, |xml, address| {
         xml.leaf("ipv6Address", address);
     });
-}
-
-pub(super) fn security_group(xml: &mut Xml, group: &SecurityGroup) {
-    xml.leaf("groupId", &group.group_id);
-    xml.leaf("groupName", &group.group_name);
-    xml.leaf("groupDescription", &group.description);
-    xml.leaf("ownerId", &group.owner_id);
-    xml.leaf("vpcId", &group.vpc_id);
-    xml.list("ipPermissions", &group.ingress, permission);
-    xml.list("ipPermissionsEgress", &group.egress, permission);
-    tags(xml, &group.tags);
-}
-
-fn permission(xml: &mut Xml, permission: &IpPermission) {
-    xml.leaf("ipProtocol", &permission.ip_protocol);
-    xml.maybe("fromPort", permission.from_port);
-    xml.maybe("toPort", permission.to_port);
-    xml.list("ipRanges", &permission.ip_ranges, |xml, range| {
-        ip_range(xml, range, "cidrIp");
-    });
-    xml.list("ipv6Ranges", &permission.ipv6_ranges, |xml, range| {
-        ip_range(xml, range, "cidrIpv6");
-    });
-    xml.list("prefixListIds", &permission.prefix_list_ids, |xml, id| {
-        xml.leaf("prefixListId", id);
-    });
-    xml.list("groups", &permission.groups, |xml, group| {
-        xml.leaf("userId", &group.user_id);
-        xml.leaf("groupId", &group.group_id);
-        xml.maybe("description", group.description.as_ref());
-    });
-}
-
-fn ip_range(xml: &mut Xml, range: &IpRange, name: &str) {
-    xml.leaf(name, &range.cidr);
-    xml.maybe("description", range.description.as_ref());
-}
-
-pub(super) fn acl(xml: &mut Xml, acl: &NetworkAcl) {
-    xml.leaf("networkAclId", &acl.network_acl_id);
-    xml.leaf("vpcId", &acl.vpc_id);
-    xml.leaf("default", acl.default);
-    xml.leaf("ownerId", &acl.owner_id);
-    xml.list("entrySet", &acl.entries, acl_entry);
-    xml.list("associationSet", &acl.associations, |xml, association| {
-        xml.leaf("networkAclAssociationId", &association.network_acl_association_id);
-        xml.leaf("networkAclId", &association.network_acl_id);
-        xml.leaf("subnetId", &association.subnet_id);
-    });
-    tags(xml, &acl.tags);
-}
-
-fn acl_entry(xml: &mut Xml, entry: &NetworkAclEntry) {
-    xml.leaf("ruleNumber", entry.rule_number);
-    xml.leaf("protocol", &entry.protocol);
-    xml.leaf("ruleAction", &entry.rule_action);
-    xml.leaf("egress", entry.egress);
-    xml.maybe("cidrBlock", entry.cidr_block.as_ref());
-    xml.maybe("ipv6CidrBlock", entry.ipv6_cidr_block.as_ref());
-    if let Some((kind, code)) = entry.icmp_type_code {
-        xml.element("icmpTypeCode", |xml| {
-            xml.leaf("type", kind);
-            xml.leaf("code", code);
-        });
-    }
-    if let Some((from, to)) = entry.port_range {
-        xml.element("portRange", |xml| {
-            xml.leaf("from", from);
-            xml.leaf("to", to);
-        });
-    }
 }
