@@ -71,6 +71,24 @@ pub enum Break {
     Terminate,
     /// EC2 reports it as impaired: status checks of an instance, the state of a zone.
     Impair,
+    /// So many packets of a hundred get lost, at random.
+    Loss {
+        /// 1 to 100.
+        percent: u8,
+        /// Which ones.
+        side: Side,
+    },
+}
+
+/// Packets of which direction, as seen from the instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// Those it sends.
+    From,
+    /// Those sent to it.
+    To,
+    /// All.
+    Both,
 }
 
 /// `lab fault`.

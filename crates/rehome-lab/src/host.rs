@@ -70,8 +70,10 @@ pub(crate) enum Step {
     PrivateRun,
     /// A `/proc` of the new PID namespace.
     Proc,
-    /// Forwarding, ICMP and packet filter of the new network namespace.
+    /// Forwarding and ICMP of the new network namespace.
     Router,
+    /// Its packet filter: tracked connections, marks, random numbers.
+    Filter,
     /// A pair of virtual Ethernet devices.
     Wire,
 }
@@ -86,6 +88,9 @@ impl fmt::Display for Step {
             Step::PrivateRun => "mounting a tmpfs on /run inside",
             Step::Proc => "mounting /proc inside",
             Step::Router => "setting up the router's network namespace",
+            Step::Filter => {
+                "loading the router's packet filter (nftables with connection tracking)"
+            }
             Step::Wire => "making a pair of veth devices",
         })
     }
@@ -111,7 +116,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "this host refuses a step that the lab needs: {}: {}", self.step, self.cause)?;
-        for remedy in remedies(&Facts::read()) {
+        for remedy in remedies(self.step, &Facts::read()) {
             write!(f, "\nhint: {remedy}")?;
         }
         Ok(())
@@ -148,8 +153,14 @@ impl Facts {
 }
 
 /// What may help, likeliest first.
-fn remedies(facts: &Facts) -> Vec<&'static str> {
+fn remedies(step: Step, facts: &Facts) -> Vec<&'static str> {
     let mut remedies = Vec::new();
+    if step == Step::Filter {
+        remedies.push(
+            "sudo modprobe -a nf_tables nf_conntrack nft_ct nft_numgen, on a kernel that has them as \
+             modules",
+        );
+    }
     if facts.none_allowed {
         remedies.push("sudo sysctl user.max_user_namespaces=10000");
     }
@@ -203,7 +214,8 @@ mod tests {
 
     #[test]
     fn each_knob_has_its_remedy() {
-        let first = |facts: Facts| remedies(&facts)[0];
+        let first = |facts: Facts| remedies(Step::UserNamespace, &facts)[0];
+        assert!(remedies(Step::Filter, &Facts::default())[0].contains("nf_conntrack"));
         let none = Facts::default;
         assert!(first(Facts { none_allowed: true, ..none() }).contains("max_user_namespaces"));
         assert!(first(Facts { clone_off: true, ..none() }).contains("unprivileged_userns_clone"));

@@ -5,7 +5,7 @@
 //! the model wants with what runs ([`Lab::reconcile`]). Forked `ip` and `nft` block it for some
 //! milliseconds, which is what makes every step complete before the next.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use crate::control::{Reply, Request};
 use crate::guest::FromGuest;
 use crate::machine::{self, LostAddress, Machine};
+use crate::router::filter::Loss;
 use crate::router::{self, Numbers, State};
 use crate::start::{self, Inheritance, Report};
 use crate::topology;
@@ -84,7 +85,15 @@ struct Ailment {
     crashed: bool,
     hung: bool,
     cut: bool,
+    loss: Loss,
     lost: Vec<LostAddress>,
+}
+
+impl Ailment {
+    /// Whether nothing that EC2 asks the instance is answered.
+    fn is_silent(&self) -> bool {
+        self.hung || self.cut || self.loss.from == 100 || self.loss.to == 100
+    }
 }
 
 /// The one owner of instances and router.
@@ -98,8 +107,8 @@ struct Lab {
     numbers: Numbers,
     /// The router's state as last set; `None` when the kernel must be asked.
     applied: Option<State>,
-    /// Devices that carry nothing.
-    cut: BTreeSet<String>,
+    /// The packet filter as last loaded.
+    filter: String,
     /// The number of the next start.
     serial: u64,
     /// Who waits for a process to end.
@@ -148,7 +157,7 @@ async fn run(inheritance: Inheritance, options: &Options) -> anyhow::Result<()> 
         told: BTreeMap::new(),
         numbers: Numbers::default(),
         applied: None,
-        cut: BTreeSet::new(),
+        filter: String::new(),
         serial: 1,
         waiting: HashMap::new(),
         parting: None,

@@ -23,7 +23,7 @@ pub mod wire;
 pub mod world;
 
 pub use commands::{Command, PaceName, Up, run};
-pub use control::{Break, FaultCommand};
+pub use control::{Break, FaultCommand, Side};
 pub use ec2_model::{Fault, FaultEffect};
 pub use guest::guest_entry;
 pub use host::{MissingPrograms, find_programs};

@@ -83,6 +83,12 @@ pub(crate) fn disk(instance: &str) -> PathBuf {
     Path::new(DISKS).join(instance)
 }
 
+/// The number of a start in the marks of connections: as many as fit, and none of them 0.
+pub(crate) fn mark_number(serial: u64) -> u16 {
+    let rest = serial.wrapping_sub(1) % u64::from(u16::MAX) + 1;
+    u16::try_from(rest).expect("the rest is smaller than the divisor")
+}
+
 /// Throws a disk away.
 pub(crate) fn drop_disk(instance: &str) -> io::Result<()> {
     match fs::remove_dir_all(disk(instance)) {

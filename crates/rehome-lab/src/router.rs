@@ -4,7 +4,7 @@
 //! association of a subnet is a rule on each port of that subnet; behind every rule of a port
 //! stands a blackhole, because a VPC drops in silence. This file is pure: [`wanted`] computes a
 //! [`State`] from the model's view, [`changes`] the commands from one state to another.
-//! [`kernel`] reads the present state and runs the commands.
+//! [`kernel`] reads the present state and runs the commands; [`filter`] says which packets pass.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,6 +12,7 @@ use std::net::Ipv4Addr;
 
 use ec2_model::Cidr;
 
+pub(crate) mod filter;
 pub(crate) mod kernel;
 #[cfg(test)]
 mod tests;
@@ -244,40 +245,4 @@ fn plug(wire: &Plug<'_>) -> (String, Vec<String>) {
         format!("neighbor replace {address} lladdr {mac} dev {device} nud permanent"),
     ];
     (pair, rest)
-}
-
-/// The packet filter, as text for `nft -f`: silence for what a VPC doesn't answer, and for the
-/// ports of `cut` (devices), which carry nothing in either direction.
-pub(crate) fn filter(cut: &BTreeSet<String>) -> String {
-    let quoted: Vec<String> = cut.iter().map(|device| format!("\"{device}\"")).collect();
-    let devices = quoted.join(", ");
-    let (from_cut, to_cut) = if cut.is_empty() {
-        (String::new(), String::new())
-    } else {
-        (format!("iifname {{ {devices} }} drop"), format!("oifname {{ {devices} }} drop"))
-    };
-    format!(
-        r#"add table ip rehome
-delete table ip rehome
-table ip rehome {{
-  chain from_ports {{
-    type filter hook prerouting priority raw; policy accept;
-    {from_cut}
-  }}
-  chain to_ports {{
-    type filter hook postrouting priority raw; policy accept;
-    {to_cut}
-  }}
-  chain to_router {{
-    type filter hook input priority filter; policy drop;
-    iifname "lo" accept
-    ip daddr {{ {METADATA}, {API} }} tcp dport 80 accept
-  }}
-  chain from_router {{
-    type filter hook output priority filter; policy accept;
-    icmp type {{ destination-unreachable, redirect, time-exceeded, parameter-problem }} drop
-  }}
-}}
-"#
-    )
 }

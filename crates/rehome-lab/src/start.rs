@@ -181,6 +181,7 @@ fn furnish() -> anyhow::Result<()> {
     ns::mount_kind("proc", Path::new("/proc"), proc, None).map_err(Refusal::of(Step::Proc))?;
     place_exe(exe).context("could not place this program inside the lab")?;
     kernel::prepare().map_err(Refusal::of(Step::Router))?;
+    kernel::prepare_filter().map_err(Refusal::of(Step::Filter))?;
     try_wire().map_err(Refusal::of(Step::Wire))?;
     Ok(())
 }

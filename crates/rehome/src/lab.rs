@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
-use rehome_lab::{Break, Command, Fault, FaultCommand, FaultEffect, LabName, PaceName, Up};
+use rehome_lab::{Break, Command, Fault, FaultCommand, FaultEffect, LabName, PaceName, Side, Up};
 
 use crate::duration::parse;
 use crate::fail::{FAILED, Failure, Problem, WRONG};
@@ -76,6 +76,8 @@ enum LabCommand {
         /// How
         #[arg(value_enum)]
         how: How,
+        #[command(flatten)]
+        loss: LossArgs,
     },
     /// Undo what was broken
     Heal {
@@ -144,20 +146,63 @@ enum How {
     Terminate,
     /// EC2 reports it as impaired
     Impair,
+    /// Packets get lost at random; --percent says how many
+    Loss,
+}
+
+/// How much `break … loss` takes.
+#[derive(Clone, Debug, Args)]
+struct LossArgs {
+    /// Packets of a hundred that get lost, with `loss`
+    #[arg(long, value_name = "N", required_if_eq("how", "loss"),
+          value_parser = clap::value_parser!(u8).range(1..=100))]
+    percent: Option<u8>,
+    /// Only of those that it sends
+    #[arg(long, requires = "percent", conflicts_with = "to")]
+    from: bool,
+    /// Only of those that are sent to it
+    #[arg(long, requires = "percent")]
+    to: bool,
+}
+
+impl LossArgs {
+    fn side(&self) -> Side {
+        match (self.from, self.to) {
+            (true, _) => Side::From,
+            (false, true) => Side::To,
+            (false, false) => Side::Both,
+        }
+    }
 }
 
 impl How {
-    fn break_(self) -> Break {
-        match self {
-            How::Crash => Break::Crash,
-            How::Hang => Break::Hang,
-            How::Reboot => Break::Reboot,
-            How::Network => Break::Network,
-            How::LoseIp => Break::LoseIp,
-            How::Stop => Break::Stop,
-            How::Terminate => Break::Terminate,
-            How::Impair => Break::Impair,
-        }
+    fn break_(self, loss: &LossArgs) -> Result<Break, Failure> {
+        let broken = match (self, loss.percent) {
+            (How::Loss, percent) => {
+                // The command line requires it.
+                Break::Loss { percent: percent.unwrap_or(100), side: loss.side() }
+            }
+            (other, Some(_)) => return Err(other.loses_nothing()),
+            (How::Crash, None) => Break::Crash,
+            (How::Hang, None) => Break::Hang,
+            (How::Reboot, None) => Break::Reboot,
+            (How::Network, None) => Break::Network,
+            (How::LoseIp, None) => Break::LoseIp,
+            (How::Stop, None) => Break::Stop,
+            (How::Terminate, None) => Break::Terminate,
+            (How::Impair, None) => Break::Impair,
+        };
+        Ok(broken)
+    }
+
+    fn loses_nothing(self) -> Failure {
+        let word = self.to_possible_value().map(|value| value.get_name().to_owned());
+        let word = word.unwrap_or_default();
+        let problem = Problem {
+            what: format!("--percent goes with `loss` only, not with `{word}`"),
+            hint: Some("for example: rehome lab break vip-a loss --percent 20".to_owned()),
+        };
+        Failure::new(WRONG, problem)
     }
 }
 
@@ -239,7 +284,9 @@ pub(crate) fn run(args: LabArgs) -> Result<ExitCode, Failure> {
         LabCommand::Env => Command::Env,
         LabCommand::Status { json } => Command::Status { json },
         LabCommand::Exec { instance, command } => Command::Exec { instance, argv: command },
-        LabCommand::Break { target, how } => Command::Break { target, how: how.break_() },
+        LabCommand::Break { target, how, loss } => {
+            Command::Break { target, how: how.break_(&loss)? }
+        }
         LabCommand::Heal { target } => Command::Heal { target },
         LabCommand::Fault(FaultCli::Add(args)) => Command::Fault(FaultCommand::Add(args.fault())),
         LabCommand::Fault(FaultCli::List) => Command::Fault(FaultCommand::List),

@@ -14,6 +14,7 @@ use super::plane::{self, Wanted};
 use super::{Event, Lab, complain};
 use crate::guest::{FromGuest, REBOOT_CODE};
 use crate::machine::{self, Machine, Stage};
+use crate::router::filter::{self, Guard};
 use crate::router::{self, kernel};
 use crate::topology;
 
@@ -94,7 +95,7 @@ impl Lab {
     fn tell_model(&mut self) {
         for (id, machine) in &self.machines {
             let ailment = self.ailments.get(id);
-            let cut = ailment.is_some_and(|ailment| ailment.hung || ailment.cut);
+            let cut = ailment.is_some_and(super::Ailment::is_silent);
             let guest = match machine.stage {
                 Stage::Starting | Stage::Wired => continue,
                 Stage::Up if !cut => Guest::Reachable,
@@ -116,14 +117,24 @@ impl Lab {
             kernel::ip(&router::changes(&kernel::read()?, &want))?;
             self.applied = Some(want);
         }
-        let is_cut = |id: &String| self.ailments.get(id).is_some_and(|a| a.cut || a.hung);
-        let cut = self.machines.iter().filter(|(id, _)| is_cut(id));
-        let cut: BTreeSet<String> = cut.map(|(_, machine)| machine.device.clone()).collect();
-        if cut != self.cut {
-            kernel::nft(&router::filter(&cut))?;
-            self.cut = cut;
+        let filter = filter::filter(&self.guards(wanted), &wanted.acls);
+        if filter != self.filter {
+            kernel::nft(&filter)?;
+            self.filter = filter;
         }
         Ok(())
+    }
+
+    /// The wires that exist now, as the filter sees them.
+    fn guards(&self, wanted: &Wanted) -> Vec<Guard> {
+        let mut guards = wanted.guards(&self.machines);
+        for (id, guard) in &mut guards {
+            if let Some(ailment) = self.ailments.get(id) {
+                guard.cut = ailment.cut || ailment.hung;
+                guard.loss = ailment.loss;
+            }
+        }
+        guards.into_values().collect()
     }
 
     /// Acts on what an instance says.

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use ec2_model::{Cidr, Plane, PlaneInstance, PlaneSubnet, PlaneTable, PlaneTarget, Time};
+use ec2_model::{
+    Admits, Cidr, Plane, PlaneAcl, PlaneInstance, PlaneSubnet, PlaneTable, PlaneTarget, Time,
+};
 
 use crate::guest::BootSpec;
 use crate::machine::{self, Machine, Stage};
+use crate::router::filter::{Guard, Loss};
 use crate::router::{API, Port, Table, Target};
 use crate::topology::{MONITOR_NAME, REGION};
 
@@ -20,6 +23,8 @@ const INTERFACE: &str = "eth0";
 pub(super) struct Wanted {
     pub(super) instances: Vec<Instance>,
     pub(super) tables: Vec<Table>,
+    /// Network ACLs by subnet.
+    pub(super) acls: BTreeMap<String, PlaneAcl>,
 }
 
 /// One instance with what its wire needs.
@@ -39,6 +44,8 @@ pub(super) struct Instance {
     pub(super) boots: u32,
     prefix: u8,
     eni: String,
+    subnet: String,
+    admits: Admits,
     /// The route table of its subnet.
     table: String,
     checked: bool,
@@ -57,6 +64,7 @@ pub(super) fn wanted(plane: &Plane) -> Wanted {
     Wanted {
         instances: plane.instances.iter().filter_map(instance).collect(),
         tables: plane.tables.iter().map(one_table).collect(),
+        acls: plane.subnets.iter().map(|s| (s.id.clone(), s.acl.clone())).collect(),
     }
 }
 
@@ -74,6 +82,8 @@ fn one_instance(instance: &PlaneInstance, subnet: &PlaneSubnet, table: String) -
         boots: instance.boots,
         prefix: subnet.cidr.prefix,
         eni: instance.eni.clone(),
+        subnet: instance.subnet.clone(),
+        admits: instance.admits.clone(),
         table,
         checked: instance.source_dest_check,
         user_data: instance.user_data.clone(),
@@ -108,6 +118,24 @@ impl Wanted {
             })
         };
         self.instances.iter().filter_map(port).collect()
+    }
+
+    /// The same ports with what may pass them, by instance. Nothing is broken on them yet.
+    pub(super) fn guards(&self, machines: &BTreeMap<String, Machine>) -> BTreeMap<String, Guard> {
+        let guard = |instance: &Instance| {
+            let machine = machines.get(&instance.id)?;
+            let wired = matches!(machine.stage, Stage::Wired | Stage::Up);
+            let guard = Guard {
+                device: machine.device.clone(),
+                number: machine::mark_number(machine.serial),
+                subnet: instance.subnet.clone(),
+                admits: instance.admits.clone(),
+                cut: false,
+                loss: Loss::default(),
+            };
+            wired.then(|| (instance.id.clone(), guard))
+        };
+        self.instances.iter().filter_map(guard).collect()
     }
 
     /// When the next guest is to be started.

@@ -8,7 +8,7 @@ use ec2_model::api::{RebootInstances, Request as Call, StopInstances, TerminateI
 
 use super::plane::{self, Wanted};
 use super::{Answer, Lab};
-use crate::control::{Break, Exec, FaultCommand, Reply, Request};
+use crate::control::{Break, Exec, FaultCommand, Reply, Request, Side};
 use crate::guest::ExecSpec;
 use crate::machine::{self, Machine, Stage};
 use crate::topology::REGION;
@@ -123,6 +123,16 @@ impl Lab {
                 self.running(id)?;
                 self.ailments.entry(id.to_owned()).or_default().cut = true;
             }
+            Break::Loss { percent, side } => {
+                self.running(id)?;
+                let loss = &mut self.ailments.entry(id.to_owned()).or_default().loss;
+                if side != Side::To {
+                    loss.from = percent;
+                }
+                if side != Side::From {
+                    loss.to = percent;
+                }
+            }
             Break::LoseIp => {
                 let wanted = self.wanted();
                 let primary = wanted.find(id).first().map(|instance| instance.address);
@@ -220,8 +230,16 @@ fn fault_line(number: u64, fault: &ec2_model::Fault) -> String {
     line
 }
 
-fn word(how: Break) -> &'static str {
-    match how {
+fn word(how: Break) -> String {
+    let word = match how {
+        Break::Loss { percent, side } => {
+            let what = match side {
+                Side::From => "what it sends",
+                Side::To => "what is sent to it",
+                Side::Both => "its packets",
+            };
+            return format!("losing {percent} % of {what}");
+        }
         Break::Crash => "crashed",
         Break::Hang => "hung",
         Break::Reboot => "rebooting",
@@ -230,5 +248,6 @@ fn word(how: Break) -> &'static str {
         Break::Stop => "stopping",
         Break::Terminate => "terminating",
         Break::Impair => "impaired",
-    }
+    };
+    word.to_owned()
 }

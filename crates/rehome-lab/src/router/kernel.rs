@@ -2,7 +2,7 @@
 //!
 //! Everything here forks a program and waits for it; each takes a few milliseconds.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::{
     FIRST_TABLE, Hop, PREFERENCE_CHECKED, PREFERENCE_OPEN, PREFERENCE_SILENCE, Plug, Rule, State,
+    filter,
 };
 use crate::host;
 
@@ -40,7 +41,14 @@ pub(crate) fn prepare() -> anyhow::Result<()> {
         format!("address add {}/32 dev lo", super::METADATA),
         format!("address add {}/32 dev lo", super::API),
     ])?;
-    nft(&super::filter(&BTreeSet::new()))
+    Ok(())
+}
+
+/// Loads the filter of a lab without instances. Before that, one that asks the kernel for all that
+/// a lab may come to need: tracked connections with marks, and random numbers.
+pub(crate) fn prepare_filter() -> anyhow::Result<()> {
+    nft(&filter::trial())?;
+    nft(&filter::filter(&[], &BTreeMap::new()))
 }
 
 /// Lays the wire to a new instance.

@@ -202,11 +202,3 @@ fn the_kernels_own_listing_reads_back() {
     );
     parse(b"[]").expect_err("one list is missing");
 }
-
-#[test]
-fn the_filter_drops_both_ways_on_a_cut_port() {
-    let text = filter(&BTreeSet::from(["p1".into(), "p7".into()]));
-    assert!(text.contains(r#"iifname { "p1", "p7" } drop"#), "{text}");
-    assert!(text.contains(r#"oifname { "p1", "p7" } drop"#), "{text}");
-    assert!(!filter(&BTreeSet::new()).contains("iifname {"));
-}
