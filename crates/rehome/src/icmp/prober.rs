@@ -1,16 +1,22 @@
 //! The sockets behind the probes.
 //!
 //! Datagram ICMP sockets need no privilege where `net.ipv4.ping_group_range` admits our group
-//! (icmp(7)); raw sockets need `CAP_NET_RAW`. One socket for each source address is opened when
-//! that address is first used, and tried again at the next probe while the address isn't there.
+//! (icmp(7)); raw sockets need `CAP_NET_RAW`. Sockets are opened for each source address when it is
+//! first used, and tried again at the next probe while the address isn't there.
+//!
+//! Security groups remember flows: a ping that once was admitted goes on when its rule has gone
+//! ("Security group connection tracking", VPC User Guide), and so would tell that a way is open by
+//! which nobody else gets through. What makes pings one flow is their identifier; so none is kept
+//! for long.
 //! Owned by the loop that decides; lives as long as the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use rehome_core::time::Mono;
@@ -31,6 +37,13 @@ const BUFFER_BYTES: usize = 60 + packet::LENGTH;
 
 /// Source addresses in use at once: the primary and the overlay address, and room for more.
 const SOURCES_MAX: usize = 16;
+
+/// Probes sent within this time share an identifier, so that bursts don't use up descriptors. Far
+/// below the time between two readings of the rules.
+const FLOW_LIFE: Duration = Duration::from_millis(200);
+
+/// Sockets of one source address that are kept for answers to come: those of 6.4 s of burst.
+const KEPT_SOCKETS: usize = 32;
 
 /// linux/icmp.h: the socket option, at level `SOL_RAW`, of a mask of types *not* delivered.
 const ICMP_FILTER: libc::c_int = 1;
@@ -88,15 +101,16 @@ enum Kind {
 pub(crate) struct Prober {
     kind: Kind,
     nonce: Nonce,
-    sockets: BTreeMap<Option<Ipv4Addr>, Channel>,
+    channels: BTreeMap<Option<Ipv4Addr>, Channel>,
 }
 
-/// A socket, and the identifier of the probes that leave by it. Raw sockets see the answers to
-/// each other's probes too: the identifier says whose an answer is, so that it counts once.
+/// The sockets of one source address, the newest last. Raw ones need not be more than one: there
+/// we choose the identifier.
 #[derive(Debug)]
 struct Channel {
-    socket: AsyncSocket,
-    identifier: u16,
+    /// Counts channels, see [`Prober::identifier`].
+    nth: u16,
+    sockets: VecDeque<(Mono, AsyncSocket)>,
 }
 
 impl Prober {
@@ -115,9 +129,9 @@ impl Prober {
             Err(error) => return Err(error.into()),
         };
         let nonce = random()?;
-        let identifier = u16::from_be_bytes([nonce[0], nonce[1]]);
-        let sockets = BTreeMap::from([(None, Channel { socket, identifier })]);
-        Ok(Prober { kind, nonce, sockets })
+        let sockets = VecDeque::from([(clock::mono(), socket)]);
+        let channels = BTreeMap::from([(None, Channel { nth: 0, sockets })]);
+        Ok(Prober { kind, nonce, channels })
     }
 
     /// Sends one probe, now or never; without `source` the kernel chooses the address.
@@ -133,8 +147,10 @@ impl Prober {
         let nonce = self.nonce;
         let address = SocketAddrV4::new(target, 0).into();
         self.channel(source)
-            .and_then(|Channel { socket, identifier }| {
-                let message = packet::request(&nonce, *identifier, probe, target);
+            .and_then(|Channel { nth, sockets }| {
+                let message =
+                    packet::request(&nonce, identifier(&nonce, *nth, probe), probe, target);
+                let (_, socket) = sockets.back().expect("a channel has a socket");
                 // Past Tokio, which doesn't know a new socket for writable before its next turn.
                 SockRef::from(socket).send_to(&message, &address)
             })
@@ -148,24 +164,39 @@ impl Prober {
         poll_fn(|context| self.poll_answers(context, into)).await;
     }
 
+    /// The channel of a source address, with a socket that is young enough.
     fn channel(&mut self, source: Option<Ipv4Addr>) -> io::Result<&Channel> {
-        if !self.sockets.contains_key(&source) {
-            if self.sockets.len() >= SOURCES_MAX {
+        let now = clock::mono();
+        let count = self.channels.len();
+        let newest = self.channels.get(&source).and_then(|channel| channel.sockets.back());
+        let stale = match (newest, self.kind) {
+            (None, _) => true,
+            (Some((opened, _)), Kind::Datagram) => now.since(*opened) >= FLOW_LIFE,
+            (Some(_), Kind::Raw) => false,
+        };
+        if stale {
+            if newest.is_none() && count >= SOURCES_MAX {
                 return Err(io::Error::other(format!("more than {SOURCES_MAX} source addresses")));
             }
             let socket = open(self.kind, source)?;
-            let nth = u16::try_from(self.sockets.len()).expect("SOURCES_MAX is small");
-            let identifier = self.sockets[&None].identifier.wrapping_add(nth);
-            self.sockets.insert(source, Channel { socket, identifier });
+            let nth = u16::try_from(count).expect("SOURCES_MAX is small");
+            let fresh = || Channel { nth, sockets: VecDeque::new() };
+            let channel = self.channels.entry(source).or_insert_with(fresh);
+            channel.sockets.push_back((now, socket));
+            if channel.sockets.len() > KEPT_SOCKETS {
+                channel.sockets.pop_front();
+            }
         }
-        Ok(&self.sockets[&source])
+        Ok(&self.channels[&source])
     }
 
     fn poll_answers(&mut self, context: &mut Context<'_>, into: &mut Vec<Answer>) -> Poll<()> {
         let before = into.len();
         let mut more = false;
-        for channel in self.sockets.values() {
-            more |= self.drain(channel, context, into);
+        for channel in self.channels.values() {
+            for (_, socket) in &channel.sockets {
+                more |= self.drain(channel.nth, socket, context, into);
+            }
         }
         if into.len() > before {
             return Poll::Ready(());
@@ -178,13 +209,19 @@ impl Prober {
     }
 
     /// Reads up to a batch; true where the socket may have more.
-    fn drain(&self, channel: &Channel, context: &mut Context<'_>, into: &mut Vec<Answer>) -> bool {
+    fn drain(
+        &self,
+        nth: u16,
+        socket: &AsyncSocket,
+        context: &mut Context<'_>,
+        into: &mut Vec<Answer>,
+    ) -> bool {
         let mut buffer = [0; BUFFER_BYTES];
         for _ in 0..BATCH {
             let mut packet = ReadBuf::new(&mut buffer);
-            match channel.socket.poll_recv_from(context, &mut packet) {
+            match socket.poll_recv_from(context, &mut packet) {
                 Poll::Ready(Ok(from)) => {
-                    into.extend(self.answer(channel, packet.filled(), from.ip()));
+                    into.extend(self.answer(nth, packet.filled(), from.ip()));
                 }
                 // An error that the kernel kept for us about an earlier packet; it is gone now.
                 Poll::Ready(Err(error)) => tracing::debug!(%error, "reading answers"),
@@ -194,17 +231,28 @@ impl Prober {
         true
     }
 
-    fn answer(&self, channel: &Channel, packet: &[u8], from: IpAddr) -> Option<Answer> {
+    fn answer(&self, nth: u16, packet: &[u8], from: IpAddr) -> Option<Answer> {
         let (from, message) = match (self.kind, from) {
             (Kind::Datagram, IpAddr::V4(from)) => (from, packet),
             (Kind::Datagram, IpAddr::V6(_)) => return None,
             (Kind::Raw, _) => packet::unwrap(packet)?,
         };
         let reply = packet::reply(message, &self.nonce)?;
-        let identified = self.kind == Kind::Datagram || reply.identifier == channel.identifier;
+        let identified = self.kind == Kind::Datagram
+            || reply.identifier == identifier(&self.nonce, nth, reply.probe);
         let asked = reply.target == from;
         (identified && asked).then(|| Answer { probe: reply.probe, from, at: clock::mono() })
     }
+}
+
+/// The identifier of a probe by a raw socket; datagram sockets have their own. Each probe has
+/// another one, and no two channels the same: raw sockets see the answers to each other's probes
+/// too, and the identifier says whose an answer is, so that it counts once.
+fn identifier(nonce: &Nonce, nth: u16, probe: u64) -> u16 {
+    let sources = u64::try_from(SOURCES_MAX).expect("SOURCES_MAX is small");
+    let base = u64::from(u16::from_be_bytes([nonce[0], nonce[1]]));
+    let number = base.wrapping_add(probe.wrapping_mul(sources)).wrapping_add(u64::from(nth));
+    u16::try_from(number & u64::from(u16::MAX)).expect("sixteen bits")
 }
 
 fn open(kind: Kind, source: Option<Ipv4Addr>) -> io::Result<AsyncSocket> {
@@ -358,6 +406,50 @@ mod tests {
             told.sort_unstable();
             assert_eq!(told, (0..1000).collect::<Vec<u64>>());
         });
+    }
+
+    /// Lets the newest socket be as old as one can be that is used no more.
+    fn age(prober: &mut Prober) {
+        let channel = prober.channels.get_mut(&None).unwrap();
+        channel.sockets.back_mut().unwrap().0 = clock::mono() - FLOW_LIFE;
+    }
+
+    #[test]
+    fn no_identifier_is_kept_for_long_and_answers_to_older_ones_still_count() {
+        on_tokio(async {
+            let Some(mut prober) = permitted() else { return };
+            for probe in 0..3 {
+                prober.send(probe, None, LOOPBACK).unwrap();
+                age(&mut prober);
+            }
+            let mut told: Vec<_> = answers(&mut prober, 3).await.iter().map(|a| a.probe).collect();
+            told.sort_unstable();
+            assert_eq!(told, [0, 1, 2]);
+            let sockets = prober.channels[&None].sockets.len();
+            assert_eq!(sockets, if prober.kind == Kind::Raw { 1 } else { 3 });
+        });
+    }
+
+    #[test]
+    fn the_sockets_of_a_source_are_bounded() {
+        on_tokio(async {
+            let Some(mut prober) = permitted() else { return };
+            for probe in 0..2 * u64::try_from(KEPT_SOCKETS).unwrap() {
+                prober.send(probe, None, LOOPBACK).unwrap();
+                age(&mut prober);
+            }
+            assert!(prober.channels[&None].sockets.len() <= KEPT_SOCKETS);
+        });
+    }
+
+    #[test]
+    fn raw_identifiers_differ_by_probe_and_by_channel() {
+        let nonce = [0xff; 16];
+        let channels = u16::try_from(SOURCES_MAX).unwrap();
+        let all: std::collections::BTreeSet<u16> = (0..100)
+            .flat_map(|probe| (0..channels).map(move |nth| identifier(&nonce, nth, probe)))
+            .collect();
+        assert_eq!(all.len(), 100 * SOURCES_MAX);
     }
 
     #[test]
