@@ -225,9 +225,14 @@ fn wires(guards: &[Guard]) -> String {
         for (text, key, percent) in
             [(&mut from, "iifname", guard.loss.from), (&mut to, "oifname", guard.loss.to)]
         {
-            if percent > 0 {
-                let chance = format!("numgen random mod 100 < {percent}");
-                line(text, format_args!("{key} \"{device}\" {chance} drop"));
+            match percent {
+                0 => {}
+                // nft takes no comparison that is always true.
+                100.. => line(text, format_args!("{key} \"{device}\" drop")),
+                _ => line(
+                    text,
+                    format_args!("{key} \"{device}\" numgen random mod 100 < {percent} drop"),
+                ),
             }
         }
     }

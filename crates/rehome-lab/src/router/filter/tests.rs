@@ -125,12 +125,14 @@ fn a_cut_wire_carries_nothing_and_a_lossy_one_less() {
     cut.cut = true;
     let mut lossy = guard(7, "subnet-a", &[]);
     lossy.loss = Loss { from: 20, to: 0 };
-    let text = filter(&[cut, lossy], &BTreeMap::new());
+    let mut deaf = guard(8, "subnet-a", &[]);
+    deaf.loss = Loss { from: 0, to: 100 };
+    let text = filter(&[cut, lossy, deaf], &BTreeMap::new());
     assert_eq!(
         chain(&text, "from_ports"),
         [r#"iifname "p1" drop"#, r#"iifname "p7" numgen random mod 100 < 20 drop"#]
     );
-    assert_eq!(chain(&text, "to_ports"), [r#"oifname "p1" drop"#]);
+    assert_eq!(chain(&text, "to_ports"), [r#"oifname "p1" drop"#, r#"oifname "p8" drop"#]);
 }
 
 #[test]
