@@ -24,6 +24,7 @@ import xml.etree.ElementTree
 
 from contract_calls import ZONES, story
 from contract_differences import ANSWERS_DIFFER, LAB_OWES, MOTO_DIFFERS
+from contract_rules import rules
 from lab import Failed, Lab, check, conclude, expect, only
 
 HERE = pathlib.Path(__file__).resolve()
@@ -228,11 +229,18 @@ def build(moto):
         RouteTableId=moto["table"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway
     )
     group = ec2.create_security_group(
-        VpcId=moto["vpc"], GroupName="overlay", Description="everything"
+        VpcId=moto["vpc"], GroupName="overlay",
+        Description="Holder and monitor, with their overlay addresses",
     )
     moto["group"] = group["GroupId"]
-    everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
-    ec2.authorize_security_group_ingress(GroupId=moto["group"], IpPermissions=everything)
+    members = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": moto["group"]}]}
+    pings = {
+        "IpProtocol": "icmp", "FromPort": -1, "ToPort": -1,
+        "IpRanges": [{"CidrIp": "10.0.0.0/24"}],
+    }
+    ec2.authorize_security_group_ingress(
+        GroupId=moto["group"], IpPermissions=[members, pings]
+    )
     moto["key"] = ec2.create_key_pair(KeyName=KEY)["KeyName"]
     images = ec2.describe_images(Filters=[{"Name": "name", "Values": [IMAGES]}])["Images"]
     expect(images, "moto has no image of this name: " + IMAGES)
@@ -274,7 +282,8 @@ def place(moto, name, zone, address, overlay, **more):
 # By what the members of a list are paired: EC2 gives no order.
 ORDER = [
     "Key", "DestinationCidrBlock", "CidrBlock", "ZoneName", "Egress", "RuleNumber", "SubnetId",
-    "InstanceId", "AmiLaunchIndex", "GroupName", "DeviceName", "PrivateIpAddress",
+    "InstanceId", "AmiLaunchIndex", "GroupName", "DeviceName", "PrivateIpAddress", "IsEgress",
+    "IpProtocol", "FromPort", "CidrIp", "CidrIpv4", "GroupId", "ReferencedGroupInfo",
 ]
 
 
@@ -475,7 +484,7 @@ def run(rehome, results):
             if results[-1]:
                 check("moto has the lab's picture", contract.furnish, results)
             if results[-1]:
-                for call in story():
+                for call in story() + rules():
                     check(call.name, lambda call=call: contract.put(call), results)
                 check("no known difference is out of date", contract.nothing_unneeded, results)
                 for name, (_, owed) in LAB_OWES.items():

@@ -186,6 +186,98 @@ MOTO_DIFFERS = {
         "\"Duplicate tag key\": scylladb/scylla-cluster-tests issue 1532 (RunInstances)",
     ),
     "no tags": ("MissingParameter", "ok", "required: EC2 API, CreateTags"),
+    # Security groups.
+    "a group with a reserved name": (
+        "InvalidParameterValue", "InvalidGroup.Duplicate",
+        "EC2: \"Cannot use reserved security group name: default\"",
+    ),
+    "a group with an id for a name": (
+        "InvalidParameterValue", "ok",
+        "EC2 API, CreateSecurityGroup: a name doesn't begin with \"sg-\"",
+    ),
+    "a group without a name": (
+        "MissingParameter", "ok", "required: EC2 API, CreateSecurityGroup"
+    ),
+    "a group in an unknown VPC": (
+        "InvalidVpcID.NotFound", "ok", "moto doesn't look; EC2 API, \"Error codes\""
+    ),
+    "a rule twice in one call": (
+        "InvalidParameterValue", "InvalidPermission.Duplicate",
+        "\"The same permission must not appear multiple times\": hashicorp/"
+        "terraform-provider-aws issue 2587",
+    ),
+    "TCP without ports": (
+        "InvalidParameterValue", "no answer",
+        "\"Must specify both from and to ports with TCP/UDP.\": awsdocs/"
+        "aws-cloudformation-user-guide pull request 217",
+    ),
+    "ICMP without type and code": (
+        "InvalidParameterValue", "no answer",
+        "\"Must specify both from and to ports with ICMP.\": awsdocs/"
+        "aws-cloudformation-user-guide pull request 217",
+    ),
+    "a port that is none": (
+        "InvalidPermission.Malformed", "ok",
+        "\"TCP/UDP port (-1) out of range\": boto/boto3 issue 336",
+    ),
+    "a code that is none": (
+        "InvalidParameterValue", "ok",
+        "\"ICMP code (65535) out of range\": terraform-aws-modules/"
+        "terraform-aws-security-group issue 7",
+    ),
+    "a protocol that is none": (
+        "InvalidParameterValue", "ok", "a name of four or a number: EC2 API, IpPermission"
+    ),
+    "another protocol by its number": (
+        "ok", "no answer", "EC2 API, IpPermission; ansible/ansible issue 11177 did it"
+    ),
+    "an unknown group *admit*": (
+        "InvalidGroup.NotFound", "ok", "moto doesn't look; EC2 API, \"Error codes\""
+    ),
+    "no rule at all": ("MissingParameter", "ok", "some permission is required"),
+    "an unknown rule can't go": (
+        "InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound",
+        "EC2 API, \"Error codes\"",
+    ),
+    "what is worn stays": (
+        "DependencyViolation", "ok", "EC2 API, DeleteSecurityGroup, \"Error codes\""
+    ),
+    "a default group stays": ("CannotDelete", "ok", "EC2 API, \"Error codes\""),
+    "no group goes": (
+        "MissingParameter", "ok", "id or name is required: EC2 API, DeleteSecurityGroup"
+    ),
+    # Network ACLs.
+    "an entry that isn't there can't *": (
+        "InvalidNetworkAclEntry.NotFound", "no answer",
+        "hashicorp/terraform-provider-aws issue 12175 saw it",
+    ),
+    "an entry that is only asked about": ("DryRunOperation", "ok", "moto makes the entry"),
+    "number 0": (
+        "InvalidParameterValue", "ok", "1 to 32766: EC2 API, CreateNetworkAclEntry"
+    ),
+    "the last number": (
+        "InvalidParameterValue", "NetworkAclEntryAlreadyExists",
+        "1 to 32766: EC2 API, CreateNetworkAclEntry",
+    ),
+    "TCP without a range": (
+        "MissingParameter", "ok", "required for TCP: EC2 API, CreateNetworkAclEntry"
+    ),
+    "an entry without a block": (
+        "MissingParameter", "ok", "required: EC2 API, CreateNetworkAclEntry"
+    ),
+    "an entry with a block that is none": (
+        "InvalidParameterValue", "ok", "moto doesn't look; EC2 API, \"Error codes\""
+    ),
+    "an entry that does nothing": (
+        "InvalidParameterValue", "ok", "allow or deny: EC2 API, CreateNetworkAclEntry"
+    ),
+    "an unknown place of an ACL": (
+        "InvalidAssociationID.NotFound", "no answer", "EC2 API, \"Error codes\""
+    ),
+    "a default ACL stays": (
+        "InvalidParameterValue", "DependencyViolation",
+        "EC2 API, DeleteNetworkAcl: not the default one, with or without subnets",
+    ),
 }
 
 # Where the lab itself isn't as EC2. Check -> how it ends in the lab, and how in EC2.
@@ -228,11 +320,23 @@ _ROWS = [
         "lab", "EC2 API, DescribeInstanceAttribute; moto answers nothing for it",
         "InstanceAttribute.BlockDeviceMappings", "its attribute blockDeviceMapping",
     ),
-    # What the lab leaves out.
     (
-        "moto", "EC2 tells it too, since 2024; nothing here reads it",
-        "SecurityGroup.SecurityGroupArn", None,
+        "lab", "in EC2's answers (EC2 API, SecurityGroupRule); moto doesn't have it",
+        "SecurityGroupRule.GroupOwnerId SecurityGroupRule.SecurityGroupRuleArn", None,
     ),
+    (
+        "lab", "in EC2's answers: EC2 API, the actions; moto says that it was done, or nothing",
+        """RevokeSecurityGroupIngressResult.RevokedSecurityGroupRules
+        RevokeSecurityGroupEgressResult.RevokedSecurityGroupRules
+        DeleteSecurityGroupResult.Return DeleteSecurityGroupResult.GroupId
+        CreateSecurityGroupResult.Tags NetworkAclEntry.IcmpTypeCode""",
+        None,
+    ),
+    (
+        "lab", "-1 in EC2's answers where a rule has no ports; moto leaves it out of this one",
+        "SecurityGroupRule.FromPort SecurityGroupRule.ToPort", None,
+    ),
+    # What the lab leaves out.
     (
         "moto", "EC2 tells it too, empty; nothing here reads it",
         "Instance.ProductCodes Image.ProductCodes", None,
@@ -350,6 +454,24 @@ _ROWS = [
      "a first page of statuses"),
     ("count", "moto doesn't page statuses", "DescribeInstanceStatusResult.InstanceStatuses",
      "a first page of statuses"),
+    (
+        "count", "moto tells the last one alone",
+        "AuthorizeSecurityGroupIngressResult.SecurityGroupRules", "several rules at once",
+    ),
+    (
+        "value", "moto tells the last one alone",
+        """SecurityGroupRule.IpProtocol SecurityGroupRule.FromPort SecurityGroupRule.ToPort
+        SecurityGroupRule.CidrIpv4""",
+        "several rules at once",
+    ),
+    (
+        "value", "EC2 brings a block to canonical form (EC2 API, IpRange)",
+        "SecurityGroupRule.CidrIpv4", "a block that isn't canonical",
+    ),
+    (
+        "count", "a new ACL has the rules `*` (EC2 API, CreateNetworkAcl, the example)",
+        "NetworkAcl.Entries", "an ACL is made",
+    ),
     (
         "value", "EC2 brings a block to canonical form (EC2 API, CreateRoute)",
         "Route.DestinationCidrBlock", "the destination has been tidied",

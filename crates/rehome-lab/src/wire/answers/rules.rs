@@ -59,7 +59,9 @@ fn rule_head(xml: &mut Xml, rule: &SecurityGroupRule) {
 
 pub(super) fn revoked(xml: &mut Xml, rules: &RevokedRules) {
     xml.leaf("return", true);
-    xml.list("unknownIpPermissionSet", &rules.unknown, permission);
+    if !rules.unknown.is_empty() {
+        xml.list("unknownIpPermissionSet", &rules.unknown, permission);
+    }
     xml.list("revokedSecurityGroupRuleSet", &rules.revoked, |xml, rule| {
         rule_head(xml, rule);
         xml.maybe("referencedGroupId", rule.referenced_group_id.as_ref());
