@@ -20,8 +20,8 @@ use crate::record::{FORMAT, Home, Record};
 use crate::spec::{LaunchSpec, Parts, TAG_PREFIX, Wishes};
 use crate::world::{Caller, Group, Instance, Route, RouteTable, Subnet, Target, Zone};
 
-mod holder;
-mod routes;
+pub(crate) mod holder;
+pub(crate) mod routes;
 
 /// Everything that is read of AWS before watching begins. A read that failed for want of an answer
 /// leaves no snapshot at all: half a picture is no ground for a verdict.
@@ -125,7 +125,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(what: impl Into<String>, hint: impl Into<String>) -> Refusal {
+    /// A refusal in these words.
+    #[must_use]
+    pub fn new(what: impl Into<String>, hint: impl Into<String>) -> Refusal {
         Refusal { what: what.into(), hint: hint.into() }
     }
 }
@@ -178,16 +180,12 @@ pub fn assess(
         &snapshot.tables,
         &order.subnets,
     );
-    if sites.order.iter().all(|site| site.az == record.holder.az) {
-        let why: Vec<String> =
-            sites.refused.iter().map(|zone| format!("{}: {}", zone.az, zone.why)).collect();
-        let why = if why.is_empty() { "the VPC has none".to_string() } else { why.join("; ") };
-        let what = format!("no subnet in another Availability Zone can take a replacement ({why})");
+    if let Some(refusal) = no_other_zone(&record.holder, &sites) {
         // What is full today need not be tomorrow, and a move may be under way.
         if familiar {
-            notes.push(what);
+            notes.push(refusal.what);
         } else {
-            refusals.push(Refusal::new(what, "create a subnet there, or name one with --subnet"));
+            refusals.push(refusal);
         }
     }
     if !refusals.is_empty() {
@@ -200,6 +198,16 @@ pub fn assess(
 
 /// Flags that AWS says can't work.
 fn wrong_wishes(order: &Order, snapshot: &Snapshot) -> Vec<Refusal> {
+    let mut refusals = wrong_groups(order, snapshot);
+    refusals.extend(wrong_key(order, snapshot));
+    refusals.extend(wrong_image(order, snapshot));
+    refusals.extend(wrong_subnets(order, snapshot));
+    refusals.extend(inside_the_vpc(order, snapshot));
+    refusals
+}
+
+/// Groups that were asked for and don't exist, or belong to another VPC.
+pub(crate) fn wrong_groups(order: &Order, snapshot: &Snapshot) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for wanted in &order.wishes.groups {
         match snapshot.groups.iter().find(|group| group.id == *wanted) {
@@ -217,29 +225,46 @@ fn wrong_wishes(order: &Order, snapshot: &Snapshot) -> Vec<Refusal> {
             Some(_) => {}
         }
     }
-    if let (Some(key), false) = (&order.wishes.key, snapshot.key_exists) {
-        refusals.push(Refusal::new(
-            format!("the key pair {key} does not exist"),
-            "list yours with `aws ec2 describe-key-pairs`, or leave --keypair out",
-        ));
-    }
-    if let Some(image) = &order.wishes.image {
-        let usable = snapshot.parts.image.as_ref().is_some_and(|i| i.id == *image && i.available);
-        if !usable {
-            refusals.push(Refusal::new(
-                format!("the image {image} does not exist or is not available"),
-                "leave --image out to use the holder's",
-            ));
-        }
-    }
-    for wanted in &order.subnets {
-        if !snapshot.subnets.iter().any(|subnet| subnet.id == *wanted) {
-            refusals.push(Refusal::new(
+    refusals
+}
+
+/// A key pair that was asked for and doesn't exist.
+pub(crate) fn wrong_key(order: &Order, snapshot: &Snapshot) -> Option<Refusal> {
+    let key = order.wishes.key.as_ref().filter(|_| !snapshot.key_exists)?;
+    Some(Refusal::new(
+        format!("the key pair {key} does not exist"),
+        "list yours with `aws ec2 describe-key-pairs`, or leave --keypair out",
+    ))
+}
+
+/// An image that was asked for and can't be booted.
+pub(crate) fn wrong_image(order: &Order, snapshot: &Snapshot) -> Option<Refusal> {
+    let image = order.wishes.image.as_ref()?;
+    let usable = snapshot.parts.image.as_ref().is_some_and(|i| i.id == *image && i.available);
+    (!usable).then(|| {
+        Refusal::new(
+            format!("the image {image} does not exist or is not available"),
+            "leave --image out to use the holder's",
+        )
+    })
+}
+
+/// Subnets that were asked for and aren't there.
+pub(crate) fn wrong_subnets(order: &Order, snapshot: &Snapshot) -> Vec<Refusal> {
+    let here = |wanted: &SubnetId| snapshot.subnets.iter().any(|subnet| subnet.id == *wanted);
+    let missing = order.subnets.iter().filter(|wanted| !here(wanted));
+    missing
+        .map(|wanted| {
+            Refusal::new(
                 format!("the subnet {wanted} is not one of the holder's VPC"),
                 "list them with `aws ec2 describe-subnets`",
-            ));
-        }
-    }
+            )
+        })
+        .collect()
+}
+
+/// An overlay address inside the VPC: its own routes would win.
+pub(crate) fn inside_the_vpc(order: &Order, snapshot: &Snapshot) -> Option<Refusal> {
     let Vip { destination, address } = order.vip;
     // A route may be wider than the VPC (0.0.0.0/0 through a firewall), but not a part of it (VPC
     // user guide, "Route tables").
@@ -247,18 +272,28 @@ fn wrong_wishes(order: &Order, snapshot: &Snapshot) -> Vec<Refusal> {
         block.contains(address)
             || (block.overlaps(destination) && destination.prefix() >= block.prefix())
     };
-    if let Some(block) = snapshot.vpc_cidrs.iter().find(inside) {
-        let what = if order.vip.is_wide() && block.contains(address) {
-            format!("{address}, the address to probe, lies inside the VPC's block {block}")
-        } else {
-            format!("{destination} lies inside the VPC's block {block}")
-        };
-        refusals.push(Refusal::new(
-            what,
-            "an overlay address must lie outside every block of the VPC; choose another",
-        ));
+    let block = snapshot.vpc_cidrs.iter().find(inside)?;
+    let what = if order.vip.is_wide() && block.contains(address) {
+        format!("{address}, the address to probe, lies inside the VPC's block {block}")
+    } else {
+        format!("{destination} lies inside the VPC's block {block}")
+    };
+    let hint = "an overlay address must lie outside every block of the VPC; choose another";
+    Some(Refusal::new(what, hint))
+}
+
+/// That no other zone can take a replacement, where that is so.
+pub(crate) fn no_other_zone(holder: &Home, sites: &Sites) -> Option<Refusal> {
+    if !sites.order.iter().all(|site| site.az == holder.az) {
+        return None;
     }
-    refusals
+    let why: Vec<String> =
+        sites.refused.iter().map(|zone| format!("{}: {}", zone.az, zone.why)).collect();
+    let why = if why.is_empty() { "the VPC has none".to_string() } else { why.join("; ") };
+    Some(Refusal::new(
+        format!("no subnet in another Availability Zone can take a replacement ({why})"),
+        "create a subnet there, or name one with --subnet",
+    ))
 }
 
 /// What is told before watching begins.
@@ -321,7 +356,7 @@ fn no_way_back(order: &Order, sites: &Sites, snapshot: &Snapshot) -> Vec<String>
 }
 
 /// Whether an instance carries our tag for this VIP.
-fn is_ours(instance: &Instance, vip: Vip) -> bool {
+pub(crate) fn is_ours(instance: &Instance, vip: Vip) -> bool {
     instance.tags.get(&format!("{TAG_PREFIX}vip")) == Some(&vip.address.to_string())
 }
 

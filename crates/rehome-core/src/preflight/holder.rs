@@ -12,7 +12,7 @@ use crate::names::InstanceId;
 
 /// With a state file: it knows who holds the VIP; a route that was moved on since then to an
 /// instance of ours is believed.
-pub(super) fn resumed(
+pub(crate) fn resumed(
     order: &Order,
     mut record: Record,
     snapshot: &Snapshot,
@@ -89,7 +89,7 @@ fn refresh(order: &Order, record: &mut Record, snapshot: &Snapshot) {
 
 /// Without a state file: the instance that the routes lead to, where it is the named one or ours;
 /// the named one, where no route exists yet.
-pub(super) fn found(
+pub(crate) fn found(
     order: &Order,
     snapshot: &Snapshot,
     notes: &mut Vec<String>,
@@ -221,7 +221,7 @@ fn begin(order: &Order, holder: &Instance, snapshot: &Snapshot) -> Result<Record
 }
 
 /// Holders that rehome may not replace, or only when people agreed to the loss.
-pub(super) fn refused(order: &Order, record: &Record, snapshot: &Snapshot) -> Vec<Refusal> {
+pub(crate) fn refused(order: &Order, record: &Record, snapshot: &Snapshot) -> Vec<Refusal> {
     let Some(holder) = snapshot.instances.get(&record.holder.instance) else { return Vec::new() };
     let id = &holder.id;
     let mut refusals = Vec::new();
@@ -264,7 +264,7 @@ pub(super) fn refused(order: &Order, record: &Record, snapshot: &Snapshot) -> Ve
 }
 
 /// What the holder has and a replacement would not.
-fn losses(holder: &Instance, snapshot: &Snapshot) -> Vec<(Loss, String)> {
+pub(crate) fn losses(holder: &Instance, snapshot: &Snapshot) -> Vec<(Loss, String)> {
     let mut losses = Vec::new();
     if holder.interfaces.len() > 1 {
         losses.push((Loss::Interfaces, format!("{} interfaces", holder.interfaces.len())));

@@ -13,7 +13,7 @@ use crate::names::{SubnetId, TableId};
 use crate::placement::table_of;
 use crate::world::{Instance, Route, RouteState, RouteTable};
 
-pub(super) fn route_set(
+pub(crate) fn route_set(
     order: &Order,
     record: &Record,
     snapshot: &Snapshot,
