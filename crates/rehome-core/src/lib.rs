@@ -8,7 +8,8 @@
 //! Reading order: the words ([`time`], [`names`], [`net`]), what is observed ([`world`],
 //! [`fault`]), what is wanted ([`spec`], [`placement`], [`policy`]), what is asked of the outside
 //! ([`call`]), the judgment ([`probe`], [`verdict`]), the memory ([`record`]), the
-//! beginning ([`preflight`]) and the machine ([`controller`]).
+//! beginning ([`preflight`]) and the machine ([`controller`]). Beside it: what has to be so before
+//! any of it can work ([`doctor`]).
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ extern crate alloc;
 pub mod call;
 pub mod controller;
 pub mod digest;
+pub mod doctor;
 pub mod fault;
 pub mod names;
 pub mod net;

@@ -1,0 +1,231 @@
+//! What lets packets through between this machine and the address: the source/dest check here,
+//! groups at both ends, network ACLs before both.
+//!
+//! The mission's own trap: a rule that names a group admits the *interfaces* that are members of
+//! it, by their own addresses. A monitor that is a member still isn't admitted when it pings from
+//! its overlay address; that takes a rule for the address.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+use super::case::{Case, read};
+use super::rules::{Acl, Admission, Echo, End, GroupRules, LAST_ENTRY, admits};
+use super::{Judged, Judgment};
+use crate::names::{GroupId, SubnetId};
+use crate::verdict::list;
+
+/// EC2 drops what this machine sends from an address that isn't its interface's own.
+pub(super) fn source_dest_check(case: &Case<'_>) -> Judgment {
+    let overlay = case.overlay_sources()?;
+    let Some((monitor, interface)) = case.monitor() else {
+        return Ok(alloc::vec![Judged::ok("rehome doesn't run in the holder's VPC")]);
+    };
+    let id = &interface.id;
+    Ok(alloc::vec![match interface.source_dest_check {
+        Some(true) if overlay.is_empty() => {
+            Judged::ok(format!("on, on {id}, which matters to no address that is probed from"))
+        }
+        Some(true) => Judged::failure(
+            format!(
+                "on, on {id} of this machine ({}): EC2 drops what is sent from and to {}",
+                monitor.id,
+                list(overlay.iter())
+            ),
+            super::holder::command(id),
+        ),
+        Some(false) => Judged::ok(format!("off on {id}")),
+        None => Judged::unknown(format!("EC2 doesn't say whether it is on, on {id}")),
+    }])
+}
+
+/// The groups of a source: those of the interface whose own address it is.
+fn groups_of<'c>(case: &'c Case<'_>, source: Ipv4Addr) -> &'c [GroupId] {
+    case.monitor()
+        .into_iter()
+        .flat_map(|(monitor, _)| &monitor.interfaces)
+        .find(|interface| interface.address == Some(source))
+        .map_or(&[], |interface| interface.groups.as_slice())
+}
+
+/// Whether the groups of the holder and of replacements let pings of each source in.
+pub(super) fn ingress(case: &Case<'_>) -> Judgment {
+    let begun = case.begun()?;
+    if case.order.sources.is_empty() {
+        return Err("it isn't known which address probes leave from".into());
+    }
+    // EC2's own word on the holder's groups, where it still gives one; the record's else.
+    let interface = &begun.record.holder.interface;
+    let now = case.holder().ok().and_then(|holder| holder.interface(interface));
+    let holder = now.map_or(&begun.record.holder.groups, |interface| &interface.groups);
+    let later = &begun.record.spec.groups;
+    let same = holder.iter().all(|id| later.contains(id)) && holder.len() == later.len();
+    let ends: &[(&str, &Vec<GroupId>)] = if same {
+        &[("the holder and its replacements", later)]
+    } else {
+        &[("the holder", holder), ("replacements", later)]
+    };
+    let mut judged = Vec::new();
+    for (whom, ids) in ends {
+        let groups = case.rules_of(ids)?;
+        for source in &case.order.sources {
+            judged.push(let_in(
+                whom,
+                &groups,
+                End { address: *source, groups: groups_of(case, *source) },
+            ));
+        }
+    }
+    Ok(judged)
+}
+
+fn let_in(whom: &str, groups: &[&GroupRules], from: End<'_>) -> Judged {
+    let ids = list(groups.iter().map(|group| &group.id));
+    let source = from.address;
+    match admits(groups.iter().flat_map(|group| &group.ingress), from) {
+        Admission::Admitted => Judged::ok(format!("{ids} lets pings of {source} in to {whom}")),
+        Admission::Unclear(lists) => Judged::unknown(format!(
+            "{ids} lets pings of {source} in to {whom} only if {} has that address",
+            lists.join(", ")
+        )),
+        Admission::Refused => {
+            let mut evidence = format!("no rule of {ids} lets pings of {source} in to {whom}");
+            let by_group: Vec<&GroupId> = groups
+                .iter()
+                .flat_map(|group| &group.ingress)
+                .flat_map(super::Rule::ping_groups)
+                .collect();
+            if let Some(group) = by_group.first() {
+                evidence.push_str(&format!(
+                    "; the rule for members of {group} admits the addresses of their interfaces, \
+                     and {source} is none"
+                ));
+            }
+            Judged::failure(evidence, authorize("ingress", groups, source))
+        }
+    }
+}
+
+fn authorize(way: &str, groups: &[&GroupRules], address: Ipv4Addr) -> String {
+    let group = groups.first().map_or_else(|| "SECURITY-GROUP".into(), |g| g.id.to_string());
+    format!(
+        "aws ec2 authorize-security-group-{way} --group-id {group} --ip-permissions \
+         'IpProtocol=icmp,FromPort=-1,ToPort=-1,IpRanges=[{{CidrIp={address}/32}}]'"
+    )
+}
+
+/// Whether this machine's own groups let pings out.
+pub(super) fn egress(case: &Case<'_>) -> Judgment {
+    let Some((_, interface)) = case.monitor() else {
+        return Ok(alloc::vec![Judged::ok("rehome doesn't run in the holder's VPC")]);
+    };
+    let begun = case.begun()?;
+    let groups = case.rules_of(&interface.groups)?;
+    let ids = list(groups.iter().map(|group| &group.id));
+    let holder = &begun.record.holder;
+    let targets = [
+        End { address: case.order.vip.address, groups: &[] },
+        End { address: holder.address, groups: &holder.groups },
+    ];
+    let judged = targets.iter().map(|to| {
+        let address = to.address;
+        match admits(groups.iter().flat_map(|group| &group.egress), *to) {
+            Admission::Admitted => Judged::ok(format!("{ids} lets pings to {address} out")),
+            Admission::Unclear(lists) => Judged::unknown(format!(
+                "{ids} lets pings to {address} out only if {} has that address",
+                lists.join(", ")
+            )),
+            Admission::Refused => Judged::failure(
+                format!("no rule of {ids}, this machine's, lets pings to {address} out"),
+                authorize("egress", &groups, address),
+            ),
+        }
+    });
+    Ok(judged.collect())
+}
+
+/// One packet that has to pass one ACL.
+struct Passage<'a> {
+    subnet: &'a SubnetId,
+    egress: bool,
+    echo: Echo,
+    /// The address at the other end.
+    other: Ipv4Addr,
+}
+
+/// Whether the network ACLs let requests and answers pass, at this machine's subnet and at the
+/// subnets of the holder and of replacements. They see the overlay addresses: nothing translates.
+pub(super) fn network_acl(case: &Case<'_>) -> Judgment {
+    let acls = read("DescribeNetworkAcls", &case.facts.acls)?;
+    let vip = case.order.vip.address;
+    let near = case.monitor().and_then(|(monitor, _)| monitor.subnet.as_ref());
+    // What stays in its subnet passes no ACL.
+    let far: Vec<&SubnetId> =
+        case.homes()?.into_iter().filter(|subnet| Some(*subnet) != near).collect();
+    let mut passages = Vec::new();
+    if let (Some(subnet), false) = (near, far.is_empty()) {
+        passages.push(Passage { subnet, egress: true, echo: Echo::Request, other: vip });
+        passages.push(Passage { subnet, egress: false, echo: Echo::Reply, other: vip });
+    }
+    for subnet in &far {
+        for source in &case.order.sources {
+            let other = *source;
+            passages.push(Passage { subnet, egress: false, echo: Echo::Request, other });
+            passages.push(Passage { subnet, egress: true, echo: Echo::Reply, other });
+        }
+    }
+    let mut judged: Vec<Judged> = Vec::new();
+    for passage in &passages {
+        let Some(acl) = acls.iter().find(|acl| acl.subnets.contains(passage.subnet)) else {
+            judged.push(Judged::unknown(format!("no ACL is shown before {}", passage.subnet)));
+            continue;
+        };
+        judged.extend(denied(acl, passage).filter(|one| !judged.contains(one)));
+    }
+    judged.dedup();
+    if judged.is_empty() {
+        let mut subnets: Vec<&SubnetId> = near.into_iter().chain(far).collect();
+        subnets.dedup();
+        judged.push(Judged::ok(format!(
+            "pings and their answers pass before {}",
+            list(subnets.into_iter())
+        )));
+    }
+    Ok(judged)
+}
+
+/// What is wrong, where the ACL stops the packet.
+fn denied(acl: &Acl, passage: &Passage<'_>) -> Option<Judged> {
+    let Passage { egress, echo, other, .. } = *passage;
+    let entry = acl.deciding(egress, echo, other);
+    if entry.is_some_and(|entry| entry.allow) {
+        return None;
+    }
+    let number = entry.map_or(LAST_ENTRY, |entry| entry.number);
+    let (way, end) = if egress { ("out", "to") } else { ("in", "from") };
+    let by = if number == LAST_ENTRY {
+        "nothing allows them".to_string()
+    } else {
+        format!("its entry {number} denies them")
+    };
+    let evidence = format!("{} lets no {} {end} {other} {way}: {by}", acl.id, echo.word());
+    Some(Judged::failure(evidence, mend(acl, passage, number)))
+}
+
+fn mend(acl: &Acl, passage: &Passage<'_>, number: i32) -> String {
+    let way = if passage.egress { "--egress" } else { "--ingress" };
+    match acl.free_below(passage.egress, number) {
+        Some(free) => format!(
+            "aws ec2 create-network-acl-entry --network-acl-id {} {way} --rule-number {free} \
+             --protocol 1 --icmp-type-code Type={},Code=-1 --cidr-block {}/32 --rule-action allow",
+            acl.id,
+            passage.echo.icmp_type(),
+            passage.other
+        ),
+        None => format!(
+            "aws ec2 delete-network-acl-entry --network-acl-id {} {way} --rule-number {number}",
+            acl.id
+        ),
+    }
+}

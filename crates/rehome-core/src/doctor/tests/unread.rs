@@ -1,0 +1,78 @@
+//! A reading that fails makes its own findings unknown, and no others.
+
+use super::*;
+
+type Failing = fn(&mut Facts, CallError);
+
+const READINGS: &[(&str, Failing, &[&str])] = &[
+    ("caller", |f, e| f.caller = Err(e), &["credentials"]),
+    ("clock", |f, e| f.clock_ahead = Err(e), &["clock"]),
+    (
+        "blocks",
+        |f, e| f.vpc_cidrs = Err(e),
+        &["monitor-address", "vip-outside-vpc", "way-back", "monitor-source-dest-check"],
+    ),
+    ("zones", |f, e| f.zones = Err(e), &["subnets"]),
+    ("details", |f, e| f.table_details = Err(e), &["shadowing", "route-writers"]),
+    ("groups", |f, e| f.groups = Err(e), &["security-group", "ingress", "egress"]),
+    ("acls", |f, e| f.acls = Err(e), &["network-acl"]),
+    ("key", |f, e| f.key_exists = Err(e), &["key-pair"]),
+    ("offers", |f, e| f.offered = Err(e), &["instance-type"]),
+    ("parts", |f, e| f.parts = Err(e), &["image", "replaceable"]),
+    (
+        "tables",
+        |f, e| f.tables = Err(e),
+        &["subnets", "route-set", "shadowing", "route-quota", "client-subnets", "way-back"],
+    ),
+];
+
+#[test]
+fn a_failing_reading_makes_only_its_own_findings_unknown() {
+    for (what, fail, checks) in READINGS {
+        let mut facts = facts();
+        fail(&mut facts, CallError::NoAnswer("timed out".into()));
+        let findings = examine(&order(), &facts);
+        for finding in troubles(&findings) {
+            assert_eq!(finding.verdict, Verdict::Unknown, "{what}: {finding:?}");
+            assert!(checks.contains(&finding.check.as_str()), "{what}: {finding:?}");
+            assert!(finding.evidence.contains("timed out"), "{what}: {finding:?}");
+        }
+        for check in *checks {
+            let unknown = |f: &Finding| f.check == *check && f.verdict == Verdict::Unknown;
+            assert!(findings.iter().any(unknown), "{what}: {check} is not unknown");
+        }
+    }
+}
+
+#[test]
+fn without_a_region_everything_of_aws_is_unknown_and_this_machine_is_not() {
+    let none = || CallError::NotSent("there is no region".into());
+    let mut facts = facts();
+    facts.region = Err(Refusal::new("there is no AWS region", "export AWS_DEFAULT_REGION=…"));
+    facts.credentials = Credentials::Unknown("there is no region".into());
+    facts.caller = Err(none());
+    facts.clock_ahead = Err(none());
+    facts.instances = Err(none());
+    facts.vpc_cidrs = Err(none());
+    facts.subnets = Err(none());
+    facts.zones = Err(none());
+    facts.tables = Err(none());
+    facts.table_details = Err(none());
+    facts.groups = Err(none());
+    facts.acls = Err(none());
+    facts.key_exists = Err(none());
+    facts.parts = Err(none());
+    facts.offered = Err(none());
+    (facts.reads, facts.trials, facts.user_data) = Default::default();
+    facts.pings = Vec::new();
+    let findings = examine(&order(), &facts);
+    assert_eq!(worst(&findings), Verdict::Failure);
+    let failed: Vec<&str> = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Failure)
+        .map(|finding| finding.check.as_str())
+        .collect();
+    assert_eq!(failed, ["region"]);
+    let icmp = findings.iter().find(|finding| finding.check == "icmp").unwrap();
+    assert_eq!(icmp.verdict, Verdict::Ok);
+}
