@@ -23,7 +23,7 @@ use crate::net::Cidr;
 use crate::preflight::{Order, Refusal};
 use crate::record::Record;
 use crate::spec::Parts;
-use crate::world::{Caller, Instance, RouteTable, Subnet, Zone};
+use crate::world::{Caller, Image, Instance, RouteTable, Subnet, Zone};
 
 mod account;
 mod case;
@@ -81,7 +81,9 @@ pub struct Facts {
     pub acls: Reading<Vec<Acl>>,
     /// Whether the key pair that replacements get exists; true where they get none.
     pub key_exists: Reading<bool>,
-    /// What the launch spec is built from.
+    /// The image of a replacement, where it is there.
+    pub image: Reading<Option<Image>>,
+    /// What else the launch spec is built from.
     pub parts: Reading<Parts>,
     /// The zones that offer the type of a replacement.
     pub offered: Reading<Vec<Az>>,
@@ -93,6 +95,39 @@ pub struct Facts {
     pub trials: Vec<Trial>,
     /// Probes of the VIP and of the holder's primary address.
     pub pings: Vec<Ping>,
+}
+
+impl Facts {
+    /// Facts of which nothing of AWS has been read, because of `why`.
+    #[must_use]
+    pub fn unread(machine: Machine, why: &CallError) -> Facts {
+        Facts {
+            machine,
+            region: Err(Refusal::new("the region isn't known", "export AWS_DEFAULT_REGION")),
+            credentials: Credentials::Unknown(why.brief().into()),
+            caller: Err(why.clone()),
+            clock_ahead: Err(why.clone()),
+            known: Ok(None),
+            own_instance: None,
+            vpc: None,
+            instances: Err(why.clone()),
+            vpc_cidrs: Err(why.clone()),
+            subnets: Err(why.clone()),
+            zones: Err(why.clone()),
+            tables: Err(why.clone()),
+            table_details: Err(why.clone()),
+            groups: Err(why.clone()),
+            acls: Err(why.clone()),
+            key_exists: Err(why.clone()),
+            image: Err(why.clone()),
+            parts: Err(why.clone()),
+            offered: Err(why.clone()),
+            reads: Vec::new(),
+            user_data: Vec::new(),
+            trials: Vec::new(),
+            pings: Vec::new(),
+        }
+    }
 }
 
 /// What this machine tells about itself.
@@ -148,7 +183,7 @@ pub struct TableDetails {
 /// A reading as a permission: the action, and whether AWS let us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// `service:Action`.
+    /// The action's name.
     pub action: &'static str,
     /// What AWS said.
     pub answer: Result<(), CallError>,

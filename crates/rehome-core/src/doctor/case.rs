@@ -14,6 +14,7 @@ use crate::names::{GroupId, SubnetId, TableId};
 use crate::placement::{Sites, sites, table_of};
 use crate::preflight::{Order, Refusal, Snapshot, holder, routes};
 use crate::record::Record;
+use crate::spec::Parts;
 use crate::world::{Caller, Group, Instance, Interface, RouteTable};
 
 /// What the checks look at.
@@ -151,7 +152,10 @@ fn snapshot(facts: &Facts) -> Snapshot {
             .map(|group| Group { id: group.id.clone(), vpc: group.vpc.clone() })
             .collect(),
         key_exists: facts.key_exists.clone().unwrap_or(true),
-        parts: facts.parts.clone().unwrap_or_default(),
+        parts: Parts {
+            image: facts.image.clone().ok().flatten(),
+            ..facts.parts.clone().unwrap_or_default()
+        },
         own_instance: facts.own_instance.clone(),
     }
 }

@@ -51,7 +51,8 @@ fn state(place: &str, instance: &Instance) -> Judged {
 pub(super) fn replaceable(case: &Case<'_>) -> Judgment {
     let begun = case.begun()?;
     let instance = case.holder()?;
-    read("DescribeImages and what else describes the holder", &case.facts.parts)?;
+    read("DescribeImages", &case.facts.image)?;
+    read("what else describes the holder", &case.facts.parts)?;
     let mut judged: Vec<Judged> =
         refused(case.order, &begun.record, &case.snapshot).iter().map(Judged::from).collect();
     let accepted = losses(instance, &case.snapshot)

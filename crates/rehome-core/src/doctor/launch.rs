@@ -40,17 +40,17 @@ pub(super) fn key(case: &Case<'_>) -> Judgment {
 }
 
 pub(super) fn image(case: &Case<'_>) -> Judgment {
-    let parts = read("DescribeImages", &case.facts.parts)?;
+    let image = read("DescribeImages", &case.facts.image)?;
     if let Some(refusal) = wrong_image(case.order, &case.snapshot) {
         return Ok(alloc::vec![(&refusal).into()]);
     }
-    let image = &case.begun()?.record.spec.image;
-    let usable = parts.image.as_ref().is_some_and(|found| found.id == *image && found.available);
+    let wanted = &case.begun()?.record.spec.image;
+    let usable = image.as_ref().is_some_and(|found| found.id == *wanted && found.available);
     Ok(alloc::vec![if usable {
-        Judged::ok(format!("{image} is available"))
+        Judged::ok(format!("{wanted} is available"))
     } else {
         Judged::failure(
-            format!("{image} does not exist or is not available: no replacement can boot from it"),
+            format!("{wanted} does not exist or is not available: no replacement can boot from it"),
             "name another with --image",
         )
     }])

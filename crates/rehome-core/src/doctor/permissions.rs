@@ -86,8 +86,8 @@ pub(super) fn reads(case: &Case<'_>) -> Judgment {
                 if DENIALS.contains(&code.as_str()) && !told.contains(&read.action) =>
             {
                 told.push(read.action);
-                let evidence = format!("{} is denied ({code})", read.action);
-                let fix = format!("allow {} (docs/permissions.md)", read.action);
+                let evidence = format!("ec2:{} is denied ({code})", read.action);
+                let fix = format!("allow ec2:{} (docs/permissions.md)", read.action);
                 judged.push(if read.for_run {
                     Judged::failure(evidence, fix)
                 } else {
@@ -102,12 +102,12 @@ pub(super) fn reads(case: &Case<'_>) -> Judgment {
             Err(_) if told.contains(&read.action) => {}
             Err(error) => {
                 told.push(read.action);
-                judged.push(Judged::unknown(format!("{}: {error}", read.action)));
+                judged.push(Judged::unknown(format!("ec2:{}: {error}", read.action)));
             }
         }
     }
     if !allowed.is_empty() {
-        judged.insert(0, Judged::ok(format!("allowed: {}", list(allowed.iter()))));
+        judged.insert(0, Judged::ok(format!("ec2: {}", list(allowed.iter()))));
     }
     if judged.is_empty() { Err("nothing could be read".to_string()) } else { Ok(judged) }
 }

@@ -213,11 +213,12 @@ pub(super) fn facts() -> Facts {
             egress: alloc::vec![all()],
         }]),
         key_exists: Ok(true),
-        parts: Ok(Parts { image: Some(image), ..Parts::default() }),
+        image: Ok(Some(image)),
+        parts: Ok(Parts::default()),
         offered: Ok(["us-east-1a", "us-east-1b", "us-east-1c"]
             .map(|az| az.parse().unwrap())
             .to_vec()),
-        reads: alloc::vec![Read { action: "ec2:DescribeInstances", answer: Ok(()), for_run: true }],
+        reads: alloc::vec![Read { action: "DescribeInstances", answer: Ok(()), for_run: true }],
         user_data: Vec::new(),
         trials: Vec::new(),
         pings: alloc::vec![Ping {

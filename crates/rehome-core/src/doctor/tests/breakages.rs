@@ -319,7 +319,7 @@ const REPLACEMENTS: &[Row] = &[
     ),
     (
         "no image",
-        |_, f| f.parts.as_mut().unwrap().image = None,
+        |_, f| f.image = Ok(None),
         "image",
         Failure,
         "ami-0000000a does not exist",
@@ -689,7 +689,7 @@ const PERMISSIONS: &[Row] = &[
         "a reading that is denied",
         |_, f| {
             let answer = Err(refused("UnauthorizedOperation", "no"));
-            f.reads.push(Read { action: "ec2:DescribeSubnets", answer, for_run: true });
+            f.reads.push(Read { action: "DescribeSubnets", answer, for_run: true });
         },
         "read-permissions",
         Failure,
@@ -700,7 +700,7 @@ const PERMISSIONS: &[Row] = &[
         "a reading that only doctor makes",
         |_, f| {
             let answer = Err(refused("UnauthorizedOperation", "no"));
-            let action = "ec2:DescribeInstanceTypeOfferings";
+            let action = "DescribeInstanceTypeOfferings";
             f.reads.push(Read { action, answer, for_run: false });
         },
         "read-permissions",
@@ -712,7 +712,7 @@ const PERMISSIONS: &[Row] = &[
         "a reading without an answer",
         |_, f| {
             let answer = Err(CallError::NoAnswer("timed out".into()));
-            f.reads.push(Read { action: "ec2:DescribeSubnets", answer, for_run: true });
+            f.reads.push(Read { action: "DescribeSubnets", answer, for_run: true });
         },
         "read-permissions",
         Unknown,

@@ -18,7 +18,8 @@ const READINGS: &[(&str, Failing, &[&str])] = &[
     ("acls", |f, e| f.acls = Err(e), &["network-acl"]),
     ("key", |f, e| f.key_exists = Err(e), &["key-pair"]),
     ("offers", |f, e| f.offered = Err(e), &["instance-type"]),
-    ("parts", |f, e| f.parts = Err(e), &["image", "replaceable"]),
+    ("image", |f, e| f.image = Err(e), &["image", "replaceable"]),
+    ("parts", |f, e| f.parts = Err(e), &["replaceable"]),
     (
         "tables",
         |f, e| f.tables = Err(e),
@@ -46,25 +47,8 @@ fn a_failing_reading_makes_only_its_own_findings_unknown() {
 
 #[test]
 fn without_a_region_everything_of_aws_is_unknown_and_this_machine_is_not() {
-    let none = || CallError::NotSent("there is no region".into());
-    let mut facts = facts();
-    facts.region = Err(Refusal::new("there is no AWS region", "export AWS_DEFAULT_REGION=…"));
-    facts.credentials = Credentials::Unknown("there is no region".into());
-    facts.caller = Err(none());
-    facts.clock_ahead = Err(none());
-    facts.instances = Err(none());
-    facts.vpc_cidrs = Err(none());
-    facts.subnets = Err(none());
-    facts.zones = Err(none());
-    facts.tables = Err(none());
-    facts.table_details = Err(none());
-    facts.groups = Err(none());
-    facts.acls = Err(none());
-    facts.key_exists = Err(none());
-    facts.parts = Err(none());
-    facts.offered = Err(none());
-    (facts.reads, facts.trials, facts.user_data) = Default::default();
-    facts.pings = Vec::new();
+    let none = CallError::NotSent("there is no region".into());
+    let facts = Facts::unread(facts().machine, &none);
     let findings = examine(&order(), &facts);
     assert_eq!(worst(&findings), Verdict::Failure);
     let failed: Vec<&str> = findings
