@@ -59,6 +59,8 @@ pub struct Facts {
     pub clock_ahead: Reading<i64>,
     /// What the state file remembers.
     pub known: Result<Option<Record>, Refusal>,
+    /// Whether nothing is to be changed (`--observe`): then nothing is tried.
+    pub observing: bool,
     /// The instance that we run on, where we run on one.
     pub own_instance: Option<InstanceId>,
     /// The VPC of the holder, where anything tells it.
@@ -108,6 +110,7 @@ impl Facts {
             caller: Err(why.clone()),
             clock_ahead: Err(why.clone()),
             known: Ok(None),
+            observing: false,
             own_instance: None,
             vpc: None,
             instances: Err(why.clone()),

@@ -11,6 +11,7 @@ use rehome_core::policy::{FenceMode, Policy};
 use rehome_core::preflight::{Loss, Order};
 use rehome_core::spec::Wishes;
 
+use crate::doctor::DoctorArgs;
 use crate::duration::{parse, parse_positive};
 use crate::lab::LabArgs;
 use crate::manual::{CompletionsArgs, ManArgs};
@@ -30,6 +31,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Watch the holder of an address, and give the address a new home when it fails
     Run(Box<RunArgs>),
+    /// Prove every precondition of a move, by reads and DryRuns, and say how to mend what is wrong
+    Doctor(Box<DoctorArgs>),
     /// Print the hardened systemd unit for `run` with these flags, and install it
     InstallUnit(Box<UnitArgs>),
     /// Set up this monitoring machine's own overlay address, its rule and its route

@@ -13,6 +13,7 @@ use clap::Parser;
 mod aws;
 mod cli;
 mod clock;
+mod doctor;
 mod duration;
 mod fail;
 mod hook;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     };
     let result = match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::InstallUnit(args) => run::unit::install_unit(&args),
         Command::MonitorNet(args) => monitor_net::run(&args),
         Command::Pause(args) => pause::pause(&args),

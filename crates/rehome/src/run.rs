@@ -12,8 +12,9 @@ use crate::cli::RunArgs;
 use crate::fail::Failure;
 
 mod begin;
-mod prepare;
-mod sources;
+pub(crate) mod prepare;
+pub(crate) mod sources;
+pub(crate) mod trial;
 pub(crate) mod unit;
 mod watch;
 
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Logs go to stderr. The SDK's own logs stay out of it: at their finest they hold signed headers.
-fn log_to_stderr(debug: bool) {
+pub(crate) fn log_to_stderr(debug: bool) {
     let level = if debug { "warn,rehome=debug" } else { "warn,aws_config=error" };
     let ours = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))

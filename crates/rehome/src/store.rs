@@ -5,6 +5,7 @@
 //! temporary file, fsync, rename, fsync of the folder, so that a crash at any point leaves the old
 //! record or the new one. The lock lives as long as its [`Store`].
 
+pub(crate) mod look;
 pub(crate) mod pause;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -156,7 +157,7 @@ impl Store {
         let lock = lock(&directory.join(format!("{vip}.lock")), vip)?;
         Ok(Store {
             directory: directory.to_path_buf(),
-            record: directory.join(format!("{vip}.json")),
+            record: record_of(directory, vip),
             temporary: directory.join(format!(".{vip}.json.new")),
             _lock: lock,
         })
@@ -167,20 +168,7 @@ impl Store {
     /// # Errors
     /// Where it is damaged, of a later version, or can't be read.
     pub(crate) fn load<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
-        let Some(bytes) = read(&self.record, RECORD_BYTES_MAX)? else { return Ok(None) };
-        let corrupt = |why: String| StoreError::Corrupt { path: self.record.clone(), why };
-        let end = bytes.iter().position(|byte| *byte == b'\n');
-        let (line, rest) = bytes.split_at(end.ok_or_else(|| corrupt("it is cut off".to_owned()))?);
-        let record = &rest[1..];
-        let header: Header = serde_json::from_slice(line)
-            .map_err(|error| corrupt(format!("its first line isn't ours: {error}")))?;
-        if header.format > FORMAT {
-            return Err(StoreError::Newer { path: self.record.clone(), format: header.format });
-        }
-        if sha256_hex(record) != header.sha256 {
-            return Err(corrupt("its checksum doesn't fit: cut off, or edited".to_owned()));
-        }
-        serde_json::from_slice(record).map(Some).map_err(|error| corrupt(error.to_string()))
+        load(&self.record)
     }
 
     /// Replaces the record; when this returns, it is on the disk.
@@ -200,6 +188,28 @@ impl Store {
             .and_then(|()| File::open(&self.directory)?.sync_all())
             .map_err(at(&self.record))
     }
+}
+
+/// Where the record of a VIP is.
+fn record_of(directory: &Path, vip: Ipv4Addr) -> PathBuf {
+    directory.join(format!("{vip}.json"))
+}
+
+fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+    let Some(bytes) = read(path, RECORD_BYTES_MAX)? else { return Ok(None) };
+    let corrupt = |why: String| StoreError::Corrupt { path: path.to_path_buf(), why };
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let (line, rest) = bytes.split_at(end.ok_or_else(|| corrupt("it is cut off".to_owned()))?);
+    let record = &rest[1..];
+    let header: Header = serde_json::from_slice(line)
+        .map_err(|error| corrupt(format!("its first line isn't ours: {error}")))?;
+    if header.format > FORMAT {
+        return Err(StoreError::Newer { path: path.to_path_buf(), format: header.format });
+    }
+    if sha256_hex(record) != header.sha256 {
+        return Err(corrupt("its checksum doesn't fit: cut off, or edited".to_owned()));
+    }
+    serde_json::from_slice(record).map(Some).map_err(|error| corrupt(error.to_string()))
 }
 
 /// Makes the directory, for its owner alone, or looks whether the one that is there is safe.

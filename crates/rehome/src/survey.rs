@@ -11,7 +11,7 @@ use rehome_core::names::{InstanceId, VpcId};
 use rehome_core::preflight::{Order, Snapshot};
 use rehome_core::record::Record;
 use rehome_core::spec::Parts;
-use rehome_core::world::{Instance, RouteTable, Target};
+use rehome_core::world::{Image, Instance, RouteTable, Target};
 
 use crate::aws::client::Aws;
 use crate::aws::imds;
@@ -61,7 +61,9 @@ pub(crate) async fn survey(
         let targets = targets(&snapshot.tables, order);
         read(aws, targets, &mut snapshot.instances).await?;
     }
-    snapshot.parts = parts(aws, order, known, &snapshot).await?;
+    let holder = telling(order, known, &snapshot.instances, &snapshot.tables).cloned();
+    let image = image(aws, order, holder.as_ref()).await?;
+    snapshot.parts = Parts { image, ..parts(aws, holder.as_ref()).await? };
     try_reads(aws, order, &snapshot).await?;
     Ok(snapshot)
 }
@@ -89,7 +91,8 @@ async fn try_reads(aws: &Aws, order: &Order, snapshot: &Snapshot) -> Result<(), 
     Ok(())
 }
 
-async fn read(
+/// Reads those of `ids` that aren't there yet; ones that AWS doesn't know stay absent.
+pub(crate) async fn read(
     aws: &Aws,
     ids: BTreeSet<InstanceId>,
     into: &mut BTreeMap<InstanceId, Instance>,
@@ -104,7 +107,7 @@ async fn read(
 }
 
 /// The VPC of whoever still tells it; the record's, where nobody does.
-fn vpc(
+pub(crate) fn vpc(
     order: &Order,
     known: Option<&Record>,
     instances: &BTreeMap<InstanceId, Instance>,
@@ -120,7 +123,7 @@ fn vpc(
 }
 
 /// The instances that routes for the VIP lead to.
-fn targets(tables: &[RouteTable], order: &Order) -> BTreeSet<InstanceId> {
+pub(crate) fn targets(tables: &[RouteTable], order: &Order) -> BTreeSet<InstanceId> {
     tables
         .iter()
         .filter_map(|table| match &table.route(order.vip.destination)?.target {
@@ -130,31 +133,39 @@ fn targets(tables: &[RouteTable], order: &Order) -> BTreeSet<InstanceId> {
         .collect()
 }
 
-/// What the launch spec is built from, of whoever holds the VIP and still tells.
-async fn parts(
-    aws: &Aws,
+/// Whoever holds the VIP and still tells what it is.
+pub(crate) fn telling<'i>(
     order: &Order,
     known: Option<&Record>,
-    snapshot: &Snapshot,
-) -> Result<Parts, CallError> {
-    let routed = targets(&snapshot.tables, order);
+    instances: &'i BTreeMap<InstanceId, Instance>,
+    tables: &[RouteTable],
+) -> Option<&'i Instance> {
     let candidates = known
         .map(|record| record.holder.instance.clone())
         .into_iter()
-        .chain(routed)
+        .chain(targets(tables, order))
         .chain([order.instance.clone()]);
-    let telling = |id: InstanceId| {
-        snapshot.instances.get(&id).filter(|instance| !instance.state.is_ending()).cloned()
-    };
-    let holder = candidates.into_iter().find_map(telling);
-    let own_image = holder.as_ref().and_then(|holder| holder.image.as_ref());
-    let image = match order.wishes.image.as_ref().or(own_image) {
-        Some(image) => aws.image(image).await?,
-        None => None,
-    };
-    let Some(holder) = holder else {
-        return Ok(Parts { image, ..Parts::default() });
-    };
+    let telling =
+        |id: InstanceId| instances.get(&id).filter(|instance| !instance.state.is_ending());
+    candidates.into_iter().find_map(telling)
+}
+
+/// The image of a replacement.
+pub(crate) async fn image(
+    aws: &Aws,
+    order: &Order,
+    holder: Option<&Instance>,
+) -> Result<Option<Image>, CallError> {
+    let own_image = holder.and_then(|holder| holder.image.as_ref());
+    match order.wishes.image.as_ref().or(own_image) {
+        Some(image) => aws.image(image).await,
+        None => Ok(None),
+    }
+}
+
+/// What else the launch spec is built from.
+pub(crate) async fn parts(aws: &Aws, holder: Option<&Instance>) -> Result<Parts, CallError> {
+    let Some(holder) = holder else { return Ok(Parts::default()) };
     let volumes: Vec<String> =
         holder.volumes.iter().map(|attached| attached.volume.clone()).collect();
     let volumes = if volumes.is_empty() { Vec::new() } else { aws.volumes(&volumes).await? };
@@ -174,7 +185,7 @@ async fn parts(
         placement_strategy,
         instance_store,
         spot_kind,
-        image,
+        image: None,
         volumes,
         credits: aws.credits(&holder.id).await?,
         shutdown_behavior: aws.shutdown_behavior(&holder.id).await?,

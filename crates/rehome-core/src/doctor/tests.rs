@@ -182,6 +182,7 @@ pub(super) fn facts() -> Facts {
         caller: Ok(caller),
         clock_ahead: Ok(-1),
         known: Ok(None),
+        observing: false,
         own_instance: Some(monitor.id.clone()),
         vpc: holder.vpc.clone(),
         instances: Ok([(holder.id.clone(), holder), (monitor.id.clone(), monitor)].into()),
@@ -304,6 +305,15 @@ fn the_calls_of_a_move_are_tried_and_nothing_else() {
     assert_eq!(trials(&stop, &facts()).last().unwrap().action(), "StopInstances");
     let none = Order { fence: FenceMode::None, ..order() };
     assert_eq!(trials(&none, &facts()).last().unwrap().action(), "CreateRoute");
+}
+
+#[test]
+fn observing_nothing_is_tried_and_that_is_well() {
+    let mut facts = facts();
+    facts.observing = true;
+    assert_eq!(trials(&order(), &facts), Vec::new());
+    facts.trials.clear();
+    assert_eq!(troubles(&examine(&order(), &facts)), Vec::<&Finding>::new());
 }
 
 #[test]

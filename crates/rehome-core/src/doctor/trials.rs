@@ -5,6 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
 use super::case::Case;
 use super::permissions::{Tried, tried};
@@ -30,6 +31,8 @@ pub struct Wanted {
     pub key: Option<KeyName>,
     /// Where it may go.
     pub sites: Vec<Site>,
+    /// The holder's primary address.
+    pub primary: Option<Ipv4Addr>,
 }
 
 /// What to read next, now that the holder may be known.
@@ -50,6 +53,7 @@ pub fn wanted(order: &Order, facts: &Facts) -> Wanted {
         wanted.instance_type = Some(record.spec.instance_type.clone());
         wanted.key = record.spec.key.clone();
         wanted.sites.clone_from(&begun.sites.order);
+        wanted.primary = Some(record.holder.address);
     }
     if let Some((monitor, interface)) = case.monitor() {
         wanted.groups.extend(interface.groups.iter().cloned());
@@ -66,6 +70,9 @@ pub fn wanted(order: &Order, facts: &Facts) -> Wanted {
 /// route, and the end of the old holder.
 #[must_use]
 pub fn trials(order: &Order, facts: &Facts) -> Vec<Call> {
+    if facts.observing {
+        return Vec::new();
+    }
     let case = Case::new(order, facts);
     let Ok(begun) = case.begun() else { return Vec::new() };
     let record = &begun.record;

@@ -16,7 +16,7 @@ use super::{convert, path, write};
 const FORGOTTEN_ROUNDS_MAX: usize = 8;
 
 /// A page of `DescribeRouteTables` (EC2 API reference: 5 to 100).
-const TABLES_PAGE: i32 = 100;
+pub(super) const TABLES_PAGE: i32 = 100;
 
 /// A page of `DescribeInstances` by filter (EC2 API reference: 5 to 1,000).
 pub(super) const INSTANCES_PAGE: i32 = 1_000;
@@ -173,7 +173,7 @@ impl Aws {
         .await
     }
 
-    async fn network_acls(
+    pub(super) async fn network_acls(
         &self,
         vpc: &VpcId,
         subnets: &[SubnetId],
@@ -210,13 +210,7 @@ impl Aws {
     }
 
     async fn launch(&self, launch: &Launch, user_data: Option<&str>) -> Result<Reply, CallError> {
-        // A token stands for these very bytes: with others, EC2 would refuse the repeated call.
-        let user_data = user_data
-            .filter(|text| sha256_hex(text.as_bytes()) == launch.user_data_sha256)
-            .ok_or_else(|| {
-                CallError::NotSent("the user data at hand isn't the one recorded".to_owned())
-            })?;
-        let request = write::run_instances(launch, user_data);
+        let request = write::run_instances(launch, recorded(launch, user_data)?);
         let output = send("RunInstances", request.send_with(&self.ec2)).await?;
         let instance = output.instances().iter().find_map(convert::instance);
         instance
@@ -225,12 +219,8 @@ impl Aws {
     }
 
     async fn disable_source_dest_check(&self, interface: &InterfaceId) -> Result<Reply, CallError> {
-        let request = self
-            .ec2
-            .modify_network_interface_attribute()
-            .network_interface_id(interface.as_str())
-            .source_dest_check(ec2::AttributeBooleanValue::builder().value(false).build());
-        send("ModifyNetworkInterfaceAttribute", request.send()).await.map(|_| Reply::Done)
+        let request = write::check_off(interface).send_with(&self.ec2);
+        send("ModifyNetworkInterfaceAttribute", request).await.map(|_| Reply::Done)
     }
 
     async fn replace_route(
@@ -239,13 +229,8 @@ impl Aws {
         destination: Cidr,
         interface: &InterfaceId,
     ) -> Result<Reply, CallError> {
-        let request = self
-            .ec2
-            .replace_route()
-            .route_table_id(table.as_str())
-            .destination_cidr_block(destination.to_string())
-            .network_interface_id(interface.as_str());
-        send("ReplaceRoute", request.send()).await.map(|_| Reply::Done)
+        let request = write::replace_route(table, destination, interface);
+        send("ReplaceRoute", request.send_with(&self.ec2)).await.map(|_| Reply::Done)
     }
 
     async fn create_route(
@@ -254,29 +239,30 @@ impl Aws {
         destination: Cidr,
         interface: &InterfaceId,
     ) -> Result<Reply, CallError> {
-        let request = self
-            .ec2
-            .create_route()
-            .route_table_id(table.as_str())
-            .destination_cidr_block(destination.to_string())
-            .network_interface_id(interface.as_str());
-        send("CreateRoute", request.send()).await.map(|_| Reply::Done)
+        let request = write::create_route(table, destination, interface);
+        send("CreateRoute", request.send_with(&self.ec2)).await.map(|_| Reply::Done)
     }
 
     async fn stop(&self, instance: &InstanceId, skip: bool) -> Result<Reply, CallError> {
-        let request = self
-            .ec2
-            .stop_instances()
-            .instance_ids(instance.as_str())
-            .force(true)
-            .set_skip_os_shutdown(skip.then_some(true));
-        send("StopInstances", request.send()).await.map(|_| Reply::Done)
+        let request = write::stop(instance, skip).send_with(&self.ec2);
+        send("StopInstances", request).await.map(|_| Reply::Done)
     }
 
     async fn terminate(&self, instance: &InstanceId) -> Result<Reply, CallError> {
-        let request = self.ec2.terminate_instances().instance_ids(instance.as_str());
-        send("TerminateInstances", request.send()).await.map(|_| Reply::Done)
+        let request = write::terminate(instance).send_with(&self.ec2);
+        send("TerminateInstances", request).await.map(|_| Reply::Done)
     }
+}
+
+/// The user data of a launch. A token stands for these very bytes: with others, EC2 would refuse
+/// the repeated call.
+pub(super) fn recorded<'t>(
+    launch: &Launch,
+    user_data: Option<&'t str>,
+) -> Result<&'t str, CallError> {
+    user_data.filter(|text| sha256_hex(text.as_bytes()) == launch.user_data_sha256).ok_or_else(
+        || CallError::NotSent("the user data at hand isn't the one recorded".to_owned()),
+    )
 }
 
 /// A filter: any of `values` will do.

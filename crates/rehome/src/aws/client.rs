@@ -9,7 +9,10 @@ use aws_config::BehaviorVersion;
 use aws_sdk_ec2::config::interceptors::{
     BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
 };
-use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
+use aws_sdk_ec2::config::{
+    ConfigBag, Intercept, ProvideCredentials, RuntimeComponents, SharedCredentialsProvider,
+    StalledStreamProtectionConfig,
+};
 use aws_sdk_ec2::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_smithy_types::retry::RetryConfig;
@@ -19,6 +22,7 @@ use rehome_core::time::Short;
 
 use super::error::{SentMark, translated, watched};
 use super::http;
+use super::note::{Skew, note};
 use crate::clock;
 
 /// A connection within a region takes milliseconds; two seconds are two lost SYNs.
@@ -63,6 +67,8 @@ pub(crate) struct Aws {
     pub(super) sts: aws_sdk_sts::Client,
     region: String,
     endpoint: Arc<OnceLock<String>>,
+    skew: Skew,
+    credentials: Option<SharedCredentialsProvider>,
 }
 
 impl Aws {
@@ -88,6 +94,7 @@ impl Aws {
             .operation_timeout(CALL_TIMEOUT)
             .build();
         let endpoint = Arc::new(OnceLock::new());
+        let skew = Skew::default();
         // Set on the clients, not on `shared`: the credential providers keep their own retries.
         // Answers are short, and the call's own deadline ends a stalled one.
         let ec2 = aws_sdk_ec2::config::Builder::from(shared)
@@ -97,6 +104,7 @@ impl Aws {
             .interceptor(SentMark)
             .interceptor(Signature)
             .interceptor(EndpointNote(Arc::clone(&endpoint)))
+            .interceptor(skew.clone())
             .build();
         let sts = aws_sdk_sts::config::Builder::from(shared)
             .retry_config(RetryConfig::disabled())
@@ -104,12 +112,15 @@ impl Aws {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(SentMark)
             .interceptor(Signature)
+            .interceptor(skew.clone())
             .build();
         Aws {
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
             sts: aws_sdk_sts::Client::from_conf(sts),
             region,
             endpoint,
+            skew,
+            credentials: shared.credentials_provider(),
         }
     }
 
@@ -123,6 +134,24 @@ impl Aws {
     #[must_use]
     pub(crate) fn endpoint(&self) -> Option<&str> {
         self.endpoint.get().map(String::as_str)
+    }
+
+    /// By how many seconds our clock is ahead of AWS's; unknown before the first answer.
+    #[must_use]
+    pub(crate) fn clock_ahead(&self) -> Option<i64> {
+        self.skew.ahead()
+    }
+
+    /// Whether the standard chain has credentials.
+    ///
+    /// # Errors
+    /// What it says where it has none.
+    pub(crate) async fn has_credentials(&self) -> Result<(), String> {
+        let provider = self.credentials.as_ref().ok_or("there is no credentials provider")?;
+        match provider.provide_credentials().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(super::error::root(&error)),
+        }
     }
 }
 
@@ -140,7 +169,7 @@ where
         let began = clock::mono();
         let (result, sent) = watched(request).await;
         let latency = Short(clock::mono().since(began));
-        match result {
+        let result = match result {
             Ok(output) => {
                 let request_id = output.request_id().unwrap_or("-");
                 tracing::debug!(action, %latency, request_id, "answered");
@@ -152,7 +181,9 @@ where
                 tracing::debug!(action, %latency, request_id, error = error.brief(), "failed");
                 Err(error)
             }
-        }
+        };
+        note(action, &result);
+        result
     })
 }
 

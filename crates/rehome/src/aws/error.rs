@@ -97,7 +97,7 @@ fn never_connected(error: &(dyn Error + 'static)) -> bool {
 
 /// The innermost cause, which is the one that names the thing: "Connection refused (os error 111)".
 /// One line of it: the credential chain would list all the places where it looked.
-fn root(error: &(dyn Error + 'static)) -> String {
+pub(super) fn root(error: &(dyn Error + 'static)) -> String {
     let text = chain(error).last().map(ToString::to_string).unwrap_or_default();
     let line = text.lines().next().unwrap_or_default();
     limited(line.trim_end_matches(" Attempted:").trim_end_matches('.'))

@@ -13,6 +13,15 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The instance that this process runs on, where it runs on one and is allowed to know.
 pub(crate) async fn own_instance() -> Option<InstanceId> {
+    metadata("instance-id").await?.parse().ok()
+}
+
+/// The region that this process runs in; ask only where there is an instance.
+pub(crate) async fn own_region() -> Option<String> {
+    metadata("placement/region").await
+}
+
+async fn metadata(path: &str) -> Option<String> {
     // The same switch that keeps the SDK's credential chain away from it.
     let off = std::env::var("AWS_EC2_METADATA_DISABLED");
     if off.is_ok_and(|value| value.eq_ignore_ascii_case("true")) {
@@ -25,8 +34,8 @@ pub(crate) async fn own_instance() -> Option<InstanceId> {
         .connect_timeout(TIMEOUT)
         .read_timeout(TIMEOUT)
         .build();
-    let request = client.get("/latest/meta-data/instance-id");
+    let request = client.get(format!("/latest/meta-data/{path}"));
     let answer = tokio::time::timeout(TIMEOUT, request).await.ok()?;
     let text = answer.inspect_err(|error| tracing::debug!(%error, "no instance metadata")).ok()?;
-    text.as_ref().trim().parse().ok()
+    Some(text.as_ref().trim().to_owned())
 }

@@ -6,16 +6,20 @@
 //!
 //! Reading order: the connection ([`client`]), its HTTP ([`http`]), what is sent in the core's name
 //! ([`calls`], [`mod@write`]), what is read at the start ([`read`]), the translations ([`convert`],
-//! [`path`], [`error`]), and the metadata service ([`imds`]).
+//! [`path`], [`error`]), and the metadata service ([`imds`]). For examining: requests that are only
+//! tried ([`dry`]), rules in full ([`rules`]), and what is seen by the way ([`note`]).
 
 mod calls;
 pub(crate) mod client;
 mod convert;
+mod dry;
 mod error;
 mod http;
 pub(crate) mod imds;
+pub(crate) mod note;
 mod path;
 mod read;
+mod rules;
 #[cfg(test)]
 mod stub;
 mod write;

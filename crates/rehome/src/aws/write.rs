@@ -1,11 +1,65 @@
-//! `RunInstances`, put together from the launch spec: the one request with more than a line to it.
+//! The requests that change something, each put together once: sent by [`calls`](super::calls), and
+//! tried, with `DryRun`, by [`dry`](super::dry).
 
+use aws_sdk_ec2::operation::create_route::builders::CreateRouteInputBuilder;
+use aws_sdk_ec2::operation::modify_network_interface_attribute::builders as modify;
+use aws_sdk_ec2::operation::replace_route::builders::ReplaceRouteInputBuilder;
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesInputBuilder;
+use aws_sdk_ec2::operation::stop_instances::builders::StopInstancesInputBuilder;
+use aws_sdk_ec2::operation::terminate_instances::builders::TerminateInstancesInputBuilder;
 use aws_sdk_ec2::types as ec2;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rehome_core::call::Launch;
+use rehome_core::names::{InstanceId, InterfaceId, TableId};
+use rehome_core::net::Cidr;
 use rehome_core::spec::{BlockDevice, LaunchSpec, MetadataOptions};
+
+/// Source/destination check off.
+pub(super) fn check_off(
+    interface: &InterfaceId,
+) -> modify::ModifyNetworkInterfaceAttributeInputBuilder {
+    modify::ModifyNetworkInterfaceAttributeInputBuilder::default()
+        .network_interface_id(interface.as_str())
+        .source_dest_check(ec2::AttributeBooleanValue::builder().value(false).build())
+}
+
+/// A route to an interface, never to an instance, where there is one for the block already.
+pub(super) fn replace_route(
+    table: &TableId,
+    destination: Cidr,
+    interface: &InterfaceId,
+) -> ReplaceRouteInputBuilder {
+    ReplaceRouteInputBuilder::default()
+        .route_table_id(table.as_str())
+        .destination_cidr_block(destination.to_string())
+        .network_interface_id(interface.as_str())
+}
+
+/// The same where there is none.
+pub(super) fn create_route(
+    table: &TableId,
+    destination: Cidr,
+    interface: &InterfaceId,
+) -> CreateRouteInputBuilder {
+    CreateRouteInputBuilder::default()
+        .route_table_id(table.as_str())
+        .destination_cidr_block(destination.to_string())
+        .network_interface_id(interface.as_str())
+}
+
+/// A stop that doesn't wait for the guest; with `skip` it isn't even asked.
+pub(super) fn stop(instance: &InstanceId, skip: bool) -> StopInstancesInputBuilder {
+    StopInstancesInputBuilder::default()
+        .instance_ids(instance.as_str())
+        .force(true)
+        .set_skip_os_shutdown(skip.then_some(true))
+}
+
+/// The end of one instance.
+pub(super) fn terminate(instance: &InstanceId) -> TerminateInstancesInputBuilder {
+    TerminateInstancesInputBuilder::default().instance_ids(instance.as_str())
+}
 
 /// The request that builds exactly one instance of `launch`, with `user_data` as it was rendered.
 pub(super) fn run_instances(launch: &Launch, user_data: &str) -> RunInstancesInputBuilder {

@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use super::prepare::{Prepared, vars};
 use super::sources::sources;
+use super::trial::try_out;
 use super::watch::Watch;
 use crate::aws::client::{Aws, ConnectOptions};
 use crate::cli::RunArgs;
@@ -108,6 +109,9 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
     let user_data = render_all(args, &prepared, &start.sites.order)?;
     tell(&aws, &start);
     let setup = setup(args, &start, &snapshot, &user_data);
+    if !args.operation.observe {
+        try_out(&aws, &start, &user_data, &setup.user_data).await?;
+    }
     let hook = match &args.operation.notify_exec {
         Some(path) => Some(
             Hook::start(path)

@@ -48,7 +48,7 @@ fn stored(error: StoreError) -> Failure {
 }
 
 /// Flags that contradict each other, each pair once.
-fn contradictions(args: &RunArgs) -> Vec<Problem> {
+pub(crate) fn contradictions(args: &RunArgs) -> Vec<Problem> {
     let policy = args.policy();
     let mut problems = Vec::new();
     if let Err(error) = args.checked_vip() {
