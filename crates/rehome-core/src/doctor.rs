@@ -144,8 +144,17 @@ pub struct Machine {
     pub hook: Option<Result<String, Refusal>>,
     /// Its IPv4 addresses, loopback left out.
     pub addresses: Vec<Ipv4Addr>,
-    /// The address that the kernel would send to the VIP from.
-    pub towards_vip: Option<Ipv4Addr>,
+    /// The way that the kernel would send to the VIP.
+    pub towards_vip: Option<Way>,
+}
+
+/// Which way the kernel sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// From which of our addresses.
+    pub source: Ipv4Addr,
+    /// By which router; none where the target is taken for a neighbor.
+    pub gateway: Option<Ipv4Addr>,
 }
 
 /// Where requests go.
@@ -398,7 +407,13 @@ const CHECKS: &[Check] = &[
     ("network-acl", Area::Path, path::network_acl),
     ("read-permissions", Area::Permissions, permissions::reads),
     ("write-permissions", Area::Permissions, permissions::writes),
-    ("unproven", Area::Unproven, unproven::unproven),
+    ("capacity", Area::Unproven, unproven::capacity),
+    ("boot", Area::Unproven, unproven::boot),
+    ("successors", Area::Unproven, unproven::successors),
+    ("application", Area::Unproven, unproven::application),
+    ("pass-role", Area::Unproven, unproven::pass_role),
+    ("volume-key", Area::Unproven, unproven::volume_key),
+    ("way-here", Area::Unproven, unproven::way_here),
 ];
 
 /// Judges everything that was read.

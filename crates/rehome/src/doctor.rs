@@ -1,6 +1,6 @@
 //! `rehome doctor`: every precondition of a move, proven by reads and DryRuns.
 //!
-//! What is read and tried is gathered ([`gather`], [`machine`]), judged by the core, and printed
+//! What is read and tried is gathered ([`gather`], [`machine`], [`way`]), judged by the core, and printed
 //! ([`print`]). Nothing is changed, neither here nor on AWS, and nothing is left behind.
 
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ use crate::run::sources::sources;
 mod gather;
 mod machine;
 mod print;
+mod way;
 
 /// There are warnings, and nothing worse.
 const WARNINGS: u8 = 3;

@@ -53,8 +53,11 @@ pub(super) fn credentials(case: &Case<'_>) -> Judgment {
 pub(super) fn clock(case: &Case<'_>) -> Judgment {
     let ahead = *read("the time", &case.facts.clock_ahead)?;
     let off = ahead.unsigned_abs();
-    let way = if ahead < 0 { "behind" } else { "ahead of" };
-    let evidence = format!("this machine's clock is {off} s {way} AWS's");
+    let evidence = match ahead {
+        0 => "this machine's clock agrees with AWS's to the second".into(),
+        ..0 => format!("this machine's clock is {off} s behind AWS's"),
+        1.. => format!("this machine's clock is {off} s ahead of AWS's"),
+    };
     let fix = "keep it by NTP: `chronyc makestep`; EC2's own server is 169.254.169.123";
     Ok(alloc::vec![if off >= SKEW_MAX_S {
         Judged::failure(format!("{evidence}, and AWS refuses requests 300 s off"), fix)

@@ -179,7 +179,8 @@ fn beginning(order: &Order, facts: &Facts, snapshot: &Snapshot) -> Result<Beginn
     let record = match (found, &facts.tables) {
         (Ok(record), _) => record,
         (Err(refusal), Ok(_)) => return Err(Missing::Refused(refusal)),
-        // A route may name another holder.
+        // Nobody tells in which VPC to look: no table will name another holder.
+        (Err(refusal), _) if snapshot.vpc.is_none() => return Err(Missing::Refused(refusal)),
         (Err(_), Err(error)) => return Err(Missing::Unread(unread("DescribeRouteTables", error))),
     };
     let sites = sites(

@@ -90,6 +90,7 @@ pub(super) fn subnets(case: &Case<'_>) -> Judgment {
 /// Zones that don't have the type. EC2 says so only there: a launch elsewhere works.
 pub(super) fn offered(case: &Case<'_>) -> Judgment {
     let offered = read("DescribeInstanceTypeOfferings", &case.facts.offered)?;
+    read("DescribeSubnets", &case.facts.subnets)?;
     let begun = case.begun()?;
     let wanted = &begun.record.spec.instance_type;
     let (yes, no): (Vec<_>, Vec<_>) =
@@ -99,7 +100,7 @@ pub(super) fn offered(case: &Case<'_>) -> Judgment {
                describe-instance-type-offerings --location-type availability-zone` lists them";
     let (yes_in, no_in) = (list(yes.iter().map(|s| &s.az)), list(no.iter().map(|s| &s.az)));
     Ok(alloc::vec![if yes.iter().copied().filter(other).count() == 0 {
-        Judged::failure(format!("no other zone offers {wanted} (asked: {no_in})"), fix)
+        Judged::failure(format!("no other zone offers {wanted} (not in: {no_in})"), fix)
     } else if no.is_empty() {
         Judged::ok(format!("{wanted} is offered in {yes_in}"))
     } else {

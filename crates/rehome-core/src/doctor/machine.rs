@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use super::case::{Case, read};
-use super::{Judged, Judgment};
+use super::{Judged, Judgment, Way};
 use crate::net::Cidr;
 
 /// The network in which the mission has its overlay addresses: `10.0.0.100/24` beside `10.0.0.10`.
@@ -77,19 +77,27 @@ pub(super) fn address(case: &Case<'_>) -> Judgment {
         near.contains(**address) && !blocks.iter().any(|block| block.contains(**address))
     });
     judged.push(match (overlay, machine.towards_vip) {
-        (Some(overlay), Some(chosen)) if chosen == *overlay => {
-            Judged::ok(format!("the kernel sends to {vip} from {overlay}"))
-        }
-        (Some(overlay), chosen) => Judged::warning(
+        // A VPC has no neighbors: everything goes by the subnet's router.
+        (Some(overlay), Some(Way { gateway: None, .. })) => Judged::failure(
             format!(
-                "{overlay} is an address of this machine, but the kernel sends to {vip} {}: the \
-                 rule or the route for {near} is missing",
-                from(chosen)
+                "the kernel takes {vip} for a neighbor, because {overlay} is in {near}: the rule \
+                 or the route that leads {near} to the router is missing"
             ),
             mend(*overlay),
         ),
-        (None, Some(chosen)) => Judged::ok(format!(
-            "this machine has no overlay address; probes leave from {chosen}, which is enough"
+        (Some(overlay), Some(Way { source, gateway: Some(router) })) if source == *overlay => {
+            Judged::ok(format!("the kernel sends to {vip} from {overlay} by {router}"))
+        }
+        (Some(overlay), way) => Judged::warning(
+            format!(
+                "{overlay} is an address of this machine, but the kernel sends to {vip} {}: the \
+                 rule or the route for {near} is missing",
+                way.map_or_else(|| "not at all".into(), |way| format!("from {}", way.source))
+            ),
+            mend(*overlay),
+        ),
+        (None, Some(Way { source, .. })) => Judged::ok(format!(
+            "this machine has no overlay address; probes leave from {source}, which is enough"
         )),
         (None, None) => Judged::failure(
             format!("this machine has no route to {vip}"),
@@ -97,10 +105,6 @@ pub(super) fn address(case: &Case<'_>) -> Judgment {
         ),
     });
     Ok(judged)
-}
-
-fn from(chosen: Option<Ipv4Addr>) -> alloc::string::String {
-    chosen.map_or_else(|| "not at all".into(), |chosen| format!("from {chosen}"))
 }
 
 fn mend(address: Ipv4Addr) -> alloc::string::String {

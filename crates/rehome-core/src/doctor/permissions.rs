@@ -95,9 +95,11 @@ pub(super) fn reads(case: &Case<'_>) -> Judgment {
                     Judged::warning(evidence, fix)
                 });
             }
-            // That the permission is there shows in EC2's looking at the request.
-            Err(error @ CallError::Refused { .. }) if error.class() == ErrorClass::NotFound => {
-                allowed.push(read.action);
+            // That EC2 looked at what is asked for shows that it may be asked for.
+            Err(error) if is_looked_at(error) => {
+                if !allowed.contains(&read.action) {
+                    allowed.push(read.action);
+                }
             }
             Err(_) if told.contains(&read.action) => {}
             Err(error) => {
@@ -110,6 +112,26 @@ pub(super) fn reads(case: &Case<'_>) -> Judgment {
         judged.insert(0, Judged::ok(format!("ec2: {}", list(allowed.iter()))));
     }
     if judged.is_empty() { Err("nothing could be read".to_string()) } else { Ok(judged) }
+}
+
+/// Whether a refusal is about what was asked for, rather than about the asking.
+fn is_looked_at(error: &CallError) -> bool {
+    match error.class() {
+        ErrorClass::Throttle
+        | ErrorClass::UnknownOutcome
+        | ErrorClass::NotSent
+        | ErrorClass::Credentials => false,
+        ErrorClass::NextAz
+        | ErrorClass::Quota
+        | ErrorClass::Fatal
+        | ErrorClass::NotFound
+        | ErrorClass::Token
+        | ErrorClass::RouteMissing
+        | ErrorClass::RouteExists
+        | ErrorClass::Protected => {
+            !matches!(error, CallError::Refused { code, .. } if DENIALS.contains(&code.as_str()))
+        }
+    }
 }
 
 /// One line for each change but the launches, which are judged zone by zone.

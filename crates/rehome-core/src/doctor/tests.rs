@@ -9,7 +9,8 @@ use crate::policy::FenceMode;
 use crate::preflight::Loss;
 use crate::spec::Wishes;
 use crate::world::{
-    Image, InstanceState, Interface, Placement, PublicAddress, Route, RouteState, Target,
+    AttachedVolume, Image, ImageDevice, InstanceState, Interface, Placement, PublicAddress, Route,
+    RouteState, Target, Volume,
 };
 
 mod breakages;
@@ -26,6 +27,10 @@ pub(super) fn eni(instance: &str) -> InterfaceId {
 
 pub(super) fn address(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
+}
+
+pub(super) fn by_router(source: &str) -> Way {
+    Way { source: address(source), gateway: Some(address("172.31.16.1")) }
 }
 
 pub(super) fn group_id() -> GroupId {
@@ -171,7 +176,7 @@ pub(super) fn facts() -> Facts {
             state_directory: Ok("/var/lib/rehome can be written to".into()),
             hook: None,
             addresses: alloc::vec![address(PRIMARY), address(OVERLAY)],
-            towards_vip: Some(address(OVERLAY)),
+            towards_vip: Some(by_router(OVERLAY)),
         },
         region: Ok(Region {
             name: "us-east-1".into(),
@@ -258,16 +263,44 @@ fn a_healthy_account_has_no_findings_but_what_cannot_be_proven() {
     assert_eq!(troubles(&findings), Vec::<&Finding>::new());
     assert_eq!(worst(&findings), Verdict::Unproven);
     let of = |check: &str| findings.iter().find(|finding| finding.check == check).unwrap();
-    assert_eq!(of("monitor-address").evidence, "the kernel sends to 10.0.0.10 from 10.0.0.100");
+    assert_eq!(
+        of("monitor-address").evidence,
+        "the kernel sends to 10.0.0.10 from 10.0.0.100 by 172.31.16.1"
+    );
     assert_eq!(of("route-quota").evidence, "rtb-00000001 has 4 of 500 routes");
     assert!(of("launch").evidence.starts_with("EC2 would launch t3.micro of ami-0000000a in "));
+}
+
+/// An encrypted root volume, as the image has it.
+fn encrypt(facts: &mut Facts) {
+    let device = "/dev/xvda".to_string();
+    let holder = facts.instances.as_mut().unwrap().get_mut(&HOLDER.parse().unwrap()).unwrap();
+    holder.root_device = Some(device.clone());
+    holder.volumes =
+        alloc::vec![AttachedVolume { device: device.clone(), volume: "vol-1".to_string() }];
+    let of_image = ImageDevice { device, delete_on_termination: true };
+    facts.image.as_mut().unwrap().as_mut().unwrap().devices.push(of_image);
+    facts.parts.as_mut().unwrap().volumes.push(Volume {
+        id: "vol-1".to_string(),
+        size_gib: 8,
+        kind: "gp3".to_string(),
+        iops: None,
+        throughput: None,
+        encrypted: true,
+        kms_key: Some("arn:aws:kms:us-east-1:1:key/k".to_string()),
+    });
 }
 
 #[test]
 fn every_check_says_something_and_has_a_name_of_its_own() {
     let mut facts = facts();
     facts.machine.hook = Some(Ok("/usr/local/bin/tell".into()));
-    let findings = examine(&order(), &facts);
+    let holder = facts.instances.as_mut().unwrap().get_mut(&HOLDER.parse().unwrap()).unwrap();
+    holder.profile = Some("arn:aws:iam::1:instance-profile/p".into());
+    encrypt(&mut facts);
+    let mut findings = examine(&order(), &facts);
+    facts.own_instance = None;
+    findings.extend(examine(&order(), &facts));
     for (check, area, _) in CHECKS {
         assert!(findings.iter().any(|f| f.check == *check && f.area == *area), "{check}");
         assert_eq!(CHECKS.iter().filter(|(other, ..)| other == check).count(), 1, "{check}");

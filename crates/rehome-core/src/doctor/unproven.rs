@@ -6,53 +6,78 @@ use alloc::vec::Vec;
 use super::case::Case;
 use super::{Judged, Judgment};
 
-pub(super) fn unproven(case: &Case<'_>) -> Judgment {
-    let mut judged = alloc::vec![
+pub(super) fn capacity(_: &Case<'_>) -> Judgment {
+    Ok(alloc::vec![Judged::unproven(
+        "that EC2 has capacity in a zone, and that the account's quotas leave room: a DryRun asks \
+         for neither",
+        "`aws service-quotas list-service-quotas --service-code ec2` shows the quotas; capacity \
+         can only be reserved",
+    )])
+}
+
+pub(super) fn boot(_: &Case<'_>) -> Judgment {
+    Ok(alloc::vec![Judged::unproven(
+        "that user data does in a replacement what it should",
+        "`rehome user-data render --check` runs it in a lab",
+    )])
+}
+
+pub(super) fn successors(_: &Case<'_>) -> Judgment {
+    Ok(alloc::vec![Judged::unproven(
+        "that the source/dest check and the end of *later* holders are permitted: they don't exist \
+         yet, and policies may go by their tags",
+        "docs/permissions.md has the statements by tag",
+    )])
+}
+
+pub(super) fn application(_: &Case<'_>) -> Judgment {
+    Ok(alloc::vec![Judged::unproven(
+        "that the ports of your application are admitted, in groups and ACLs and by the guest",
+        "try them through the address, from a client",
+    )])
+}
+
+/// Roles are passed only where there is a profile.
+pub(super) fn pass_role(case: &Case<'_>) -> Judgment {
+    let profile = case.begun().ok().and_then(|begun| begun.record.spec.profile.as_ref());
+    let judged = profile.into_iter().map(|profile| {
         Judged::unproven(
-            "that EC2 has capacity in a zone, and that the account's quotas leave room: a DryRun \
-             asks for neither",
-            "`aws service-quotas list-service-quotas --service-code ec2`; capacity can only be \
-             reserved",
-        ),
-        Judged::unproven(
-            "that user data does in a replacement what it should",
-            "rehome user-data render --check runs it in a lab",
-        ),
-        Judged::unproven(
-            "that the source/dest check, the routes and the end of *later* holders are permitted: \
-             they don't exist yet, and policies may go by their tags",
-            "see docs/permissions.md for the statements by tag",
-        ),
-        Judged::unproven(
-            "that the ports of your application are admitted, and that the guest's own firewall \
-             lets pings through",
-            "try them through the address, from a client",
-        ),
-    ];
-    let Ok(begun) = case.begun() else { return Ok(judged) };
-    let spec = &begun.record.spec;
-    let home = &begun.record.holder;
-    if let Some(profile) = &spec.profile {
-        judged.push(Judged::unproven(
-            format!(
-                "that the role in {profile} may be passed: AWS doesn't say that a DryRun looks"
-            ),
+            format!("that the role in {profile} may be passed: AWS promises no look at that"),
             "allow iam:PassRole on the role in the profile (docs/permissions.md)",
-        ));
+        )
+    });
+    Ok(judged.collect())
+}
+
+/// Keys are used only where volumes are encrypted.
+pub(super) fn volume_key(case: &Case<'_>) -> Judgment {
+    let Ok(begun) = case.begun() else { return Ok(Vec::new()) };
+    let mut keys: Vec<&str> = Vec::new();
+    for device in begun.record.spec.devices.iter().filter(|device| device.encrypted) {
+        let key = device.kms_key.as_deref().unwrap_or("the account's default key");
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
     }
-    let keys: Vec<&str> =
-        spec.devices.iter().filter_map(|device| device.kms_key.as_deref()).collect();
-    if let Some(key) = keys.first() {
-        judged.push(Judged::unproven(
-            format!("that the volumes' key {key} may be used: EC2 tries it after the launch"),
-            "allow kms:CreateGrant, kms:Decrypt and kms:GenerateDataKeyWithoutPlaintext on it",
-        ));
+    let judged = keys.into_iter().map(|key| {
+        Judged::unproven(
+            format!("that {key} may be used for volumes: EC2 tries it only after the launch"),
+            "allow kms:CreateGrant, kms:Decrypt, kms:DescribeKey, \
+             kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* on it",
+        )
+    });
+    Ok(judged.collect())
+}
+
+/// From elsewhere, neither our groups nor our ACLs can be read.
+pub(super) fn way_here(case: &Case<'_>) -> Judgment {
+    let Ok(begun) = case.begun() else { return Ok(Vec::new()) };
+    if case.monitor().is_some() {
+        return Ok(Vec::new());
     }
-    if case.monitor().is_none() {
-        judged.push(Judged::unproven(
-            format!("the way from this machine to {}: it isn't in the holder's VPC", home.subnet),
-            "ping the address from here, and read the rules of everything between",
-        ));
-    }
-    Ok(judged)
+    let subnet = &begun.record.holder.subnet;
+    Ok(alloc::vec![Judged::unproven(
+        format!("the way from this machine to {subnet}: it isn't in the holder's VPC"),
+        "read the rules of everything between; see `answers`",
+    )])
 }

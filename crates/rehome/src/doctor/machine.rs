@@ -11,11 +11,11 @@ use rehome_core::preflight::Refusal;
 use rehome_core::record::Record;
 use tokio::time::{Instant, timeout_at};
 
+use super::way::way;
 use crate::cli::RunArgs;
 use crate::fail::Problem;
 use crate::hook;
 use crate::icmp::prober::{Prober, ProberError};
-use crate::run::sources::towards;
 use crate::store::directory;
 use crate::store::look::{look, recorded};
 
@@ -48,7 +48,7 @@ pub(super) fn machine(
         state_directory,
         hook: args.operation.notify_exec.as_deref().map(hook_at),
         addresses: addresses(),
-        towards_vip: towards(vip.address),
+        towards_vip: way(vip.address),
     };
     (machine, known)
 }

@@ -27,8 +27,7 @@ pub(crate) fn sources(vip: Vip, wanted: &[Ipv4Addr]) -> Vec<Option<Ipv4Addr>> {
     sources
 }
 
-/// The address of ours that the kernel would send to `target` from.
-pub(crate) fn towards(target: Ipv4Addr) -> Option<Ipv4Addr> {
+fn towards(target: Ipv4Addr) -> Option<Ipv4Addr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect((target, 9)).ok()?;
     match socket.local_addr().ok()?.ip() {

@@ -14,6 +14,7 @@ mod harness;
 mod answers;
 mod blind;
 mod broken;
+mod doctor;
 mod drift;
 mod groups;
 mod guests;

@@ -104,12 +104,22 @@ const MACHINE: &[Row] = &[
     (
         "no local rule",
         |o, f| {
-            f.machine.towards_vip = Some(address(PRIMARY));
+            f.machine.towards_vip = Some(by_router(PRIMARY));
             o.sources = alloc::vec![address(PRIMARY)];
         },
         "monitor-address",
         Warning,
         "sends to 10.0.0.10 from 172.31.16.10: the rule or the route for 10.0.0.0/24 is missing",
+        "rehome monitor-net apply --address 10.0.0.100/24",
+    ),
+    (
+        "a neighbor that is none",
+        |_, f| {
+            f.machine.towards_vip = Some(Way { gateway: None, ..by_router(OVERLAY) });
+        },
+        "monitor-address",
+        Failure,
+        "takes 10.0.0.10 for a neighbor, because 10.0.0.100 is in 10.0.0.0/24",
         "rehome monitor-net apply --address 10.0.0.100/24",
     ),
     (

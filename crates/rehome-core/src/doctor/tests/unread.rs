@@ -12,6 +12,7 @@ const READINGS: &[(&str, Failing, &[&str])] = &[
         |f, e| f.vpc_cidrs = Err(e),
         &["monitor-address", "vip-outside-vpc", "way-back", "monitor-source-dest-check"],
     ),
+    ("subnets", |f, e| f.subnets = Err(e), &["subnets", "client-subnets", "instance-type"]),
     ("zones", |f, e| f.zones = Err(e), &["subnets"]),
     ("details", |f, e| f.table_details = Err(e), &["shadowing", "route-writers"]),
     ("groups", |f, e| f.groups = Err(e), &["security-group", "ingress", "egress"]),
