@@ -12,7 +12,7 @@ use core::net::Ipv4Addr;
 
 use super::case::{Case, read};
 use super::rules::{Acl, Admission, Echo, End, GroupRules, LAST_ENTRY, admits};
-use super::{Judged, Judgment};
+use super::{Judged, Judgment, Verdict};
 use crate::names::{GroupId, SubnetId};
 use crate::verdict::list;
 
@@ -77,7 +77,21 @@ pub(super) fn ingress(case: &Case<'_>) -> Judgment {
             ));
         }
     }
-    Ok(judged)
+    Ok(as_seen_from(case, judged))
+}
+
+/// Outside the VPC our address may be another one by the time it gets there.
+fn as_seen_from(case: &Case<'_>, mut judged: Vec<Judged>) -> Vec<Judged> {
+    if case.monitor().is_some() {
+        return judged;
+    }
+    for one in judged.iter_mut().filter(|one| one.verdict == Verdict::Failure) {
+        one.verdict = Verdict::Warning;
+        one.evidence.push_str(
+            "; this machine isn't in the holder's VPC, so its address may be translated on the way",
+        );
+    }
+    judged
 }
 
 fn let_in(whom: &str, groups: &[&GroupRules], from: End<'_>) -> Judged {
@@ -192,7 +206,7 @@ pub(super) fn network_acl(case: &Case<'_>) -> Judgment {
             list(subnets.into_iter())
         )));
     }
-    Ok(judged)
+    Ok(as_seen_from(case, judged))
 }
 
 /// What is wrong, where the ACL stops the packet.

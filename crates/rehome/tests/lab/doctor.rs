@@ -498,3 +498,60 @@ fn an_api_that_cannot_answer_is_unknown_and_missing_credentials_and_region_are_f
     let elsewhere = doctor_with_env(&lab, &["AWS_REGION=eu-west-1"]);
     elsewhere.has("region", "warning", "this machine is in us-east-1", "us-east-1");
 }
+
+#[test]
+#[ignore = "needs the lab's actions on security-group rules and network-ACL entries"]
+fn groups_and_acls_that_stop_pings_are_found_with_the_commands_that_mend_them() {
+    let lab = Lab::up("instant");
+    let group = lab.holder.security_groups[0].clone();
+    let allow = |action: &str, peer: (&str, &str)| {
+        let rule = [("GroupId", &*group), ("IpPermissions.1.IpProtocol", "-1"), (peer.0, peer.1)];
+        lab.api(action, &rule);
+    };
+    let everybody = ("IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0");
+    let members = ("IpPermissions.1.Groups.1.GroupId", &*group);
+
+    // The mission's trap: the monitor is a member, and its overlay address is not admitted.
+    allow("AuthorizeSecurityGroupIngress", members);
+    allow("RevokeSecurityGroupIngress", everybody);
+    let found = doctor(&lab, &[], &[]);
+    let fix = format!("--group-id {group} --ip-permissions");
+    let said = format!("the rule for members of {group} admits the addresses of their interfaces");
+    found.has("ingress", "failure", &said, &fix).has("ingress", "ok", "pings of 172.31.16.10", "");
+    found.only(4, &["ingress", "answers"]);
+    let overlay = ("IpPermissions.1.IpRanges.1.CidrIp", OVERLAY);
+    allow("AuthorizeSecurityGroupIngress", overlay);
+    doctor(&lab, &[], &[]).only(0, &[]);
+    allow("AuthorizeSecurityGroupIngress", everybody);
+
+    allow("RevokeSecurityGroupEgress", everybody);
+    let found = doctor(&lab, &[], &[]);
+    found.has("egress", "failure", "lets pings to 10.0.0.10 out", "security-group-egress");
+    found.only(4, &["egress", "answers"]);
+    allow("AuthorizeSecurityGroupEgress", everybody);
+    doctor(&lab, &[], &[]).only(0, &[]);
+
+    let acls = lab.api("DescribeNetworkAcls", &[]);
+    let acl = between(&acls, "<networkAclId>", "</networkAclId>");
+    for (egress, way, echo) in [("false", "--ingress", "requests"), ("true", "--egress", "replies")]
+    {
+        let deny = [
+            ("NetworkAclId", acl),
+            ("RuleNumber", "90"),
+            ("Egress", egress),
+            ("Protocol", "1"),
+            ("Icmp.Type", "-1"),
+            ("Icmp.Code", "-1"),
+            ("CidrBlock", "10.0.0.0/24"),
+            ("RuleAction", "deny"),
+        ];
+        lab.api("CreateNetworkAclEntry", &deny);
+        let found = doctor(&lab, &[], &[]);
+        let fix = format!("--network-acl-id {acl} {way} --rule-number 89");
+        let said = format!("{acl} lets no echo {echo}");
+        found.has("network-acl", "failure", &said, &fix).only(4, &["network-acl", "answers"]);
+        let entry = [("NetworkAclId", acl), ("RuleNumber", "90"), ("Egress", egress)];
+        lab.api("DeleteNetworkAclEntry", &entry);
+    }
+    doctor(&lab, &[], &[]).only(0, &[]);
+}
