@@ -9,7 +9,7 @@
 //! [`fault`]), what is wanted ([`spec`], [`placement`], [`policy`]), what is asked of the outside
 //! ([`call`]), the judgment ([`probe`], [`verdict`]), the memory ([`record`]), the
 //! beginning ([`preflight`]) and the machine ([`controller`]). Beside it: what has to be so before
-//! any of it can work ([`doctor`]).
+//! any of it can work ([`doctor`]), and what all that may do ([`permissions`]).
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -22,6 +22,7 @@ pub mod doctor;
 pub mod fault;
 pub mod names;
 pub mod net;
+pub mod permissions;
 pub mod placement;
 pub mod policy;
 pub mod preflight;

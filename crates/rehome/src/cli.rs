@@ -13,6 +13,7 @@ use rehome_core::spec::Wishes;
 
 use crate::doctor::DoctorArgs;
 use crate::duration::{parse, parse_positive};
+use crate::iam_policy::PolicyArgs;
 use crate::lab::LabArgs;
 use crate::manual::{CompletionsArgs, ManArgs};
 use crate::monitor_net::MonitorNetArgs;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     InstallUnit(Box<UnitArgs>),
     /// Set up this monitoring machine's own overlay address, its rule and its route
     MonitorNet(Box<MonitorNetArgs>),
+    /// Print the least privilege for `run` with these flags: policy, role and instance profile
+    IamPolicy(Box<PolicyArgs>),
     /// Stop every change for a while; watching goes on
     Pause(PauseArgs),
     /// End a pause

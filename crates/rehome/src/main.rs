@@ -17,6 +17,7 @@ mod doctor;
 mod duration;
 mod fail;
 mod hook;
+mod iam_policy;
 mod icmp;
 mod lab;
 mod manual;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor::doctor(&args),
         Command::InstallUnit(args) => run::unit::install_unit(&args),
         Command::MonitorNet(args) => monitor_net::run(&args),
+        Command::IamPolicy(args) => iam_policy::print(&args),
         Command::Pause(args) => pause::pause(&args),
         Command::Resume(args) => pause::resume(&args),
         Command::Lab(args) => lab::run(*args),

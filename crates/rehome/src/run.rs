@@ -18,6 +18,8 @@ pub(crate) mod trial;
 pub(crate) mod unit;
 mod watch;
 
+pub(crate) use begin::{assessed, denied};
+
 /// Watches until a signal ends it.
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     log_to_stderr(args.debug);

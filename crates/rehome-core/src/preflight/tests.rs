@@ -467,3 +467,31 @@ fn a_subnet_without_a_way_back_to_our_overlay_address_is_told() {
     let told = assess(&order, None, &routed).unwrap().notes.join("\n");
     assert!(!told.contains("No way back"), "{told}");
 }
+
+#[test]
+fn the_scope_of_a_policy_names_the_untagged_holder_and_what_a_launch_takes() {
+    use crate::permissions::Scope;
+
+    let scope = |snapshot: &Snapshot| {
+        let start = assess(&order(), None, snapshot).unwrap();
+        Scope::of(&order(), false, &start, snapshot, "us-east-1", None).unwrap()
+    };
+    let mut account = snapshot();
+    let plain = scope(&account);
+    assert_eq!((plain.partition.as_str(), plain.account.as_str()), ("aws", "123456789012"));
+    assert_eq!(plain.firsts.len(), 1);
+    assert_eq!(plain.firsts[0].interface, eni(A));
+    assert!(plain.firsts[0].stops && !plain.names_key && !plain.in_group);
+    assert_eq!(plain.tables.len(), 1);
+    assert_eq!(plain.subnets.len(), 2);
+    // A successor carries our tag: then only the named instance, if it is still there, does not.
+    let mut successor = instance(B, "subnet-0000000b", "us-east-1b", 32);
+    successor.tags.insert("rehome:vip".into(), "10.0.0.10".into());
+    add(&mut account, successor);
+    account.tables = alloc::vec![table("rtb-00000001", true, Some(B))];
+    let moved = scope(&account);
+    assert_eq!(moved.firsts.len(), 1);
+    assert_eq!(moved.firsts[0].instance.as_str(), A);
+    holder(&mut account).state = InstanceState::Terminated;
+    assert_eq!(scope(&account).firsts, []);
+}

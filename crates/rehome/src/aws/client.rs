@@ -60,11 +60,12 @@ impl ConnectError {
     }
 }
 
-/// A connection to EC2 and STS in one region. Cheap to clone.
+/// A connection to EC2, STS and IAM in one region. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Aws {
     pub(super) ec2: aws_sdk_ec2::Client,
     pub(super) sts: aws_sdk_sts::Client,
+    pub(super) iam: aws_sdk_iam::Client,
     region: String,
     endpoint: Arc<OnceLock<String>>,
     skew: Skew,
@@ -108,6 +109,12 @@ impl Aws {
             .build();
         let sts = aws_sdk_sts::config::Builder::from(shared)
             .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.clone())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .interceptor(SentMark)
+            .build();
+        let iam = aws_sdk_iam::config::Builder::from(shared)
+            .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(SentMark)
@@ -117,6 +124,7 @@ impl Aws {
         Aws {
             ec2: aws_sdk_ec2::Client::from_conf(ec2),
             sts: aws_sdk_sts::Client::from_conf(sts),
+            iam: aws_sdk_iam::Client::from_conf(iam),
             region,
             endpoint,
             skew,

@@ -142,7 +142,12 @@ fn ended(output: &Output, args: &RunArgs) -> Begun {
     Begun::Ended
 }
 
-fn assessed(order: &Order, known: Option<Record>, snapshot: &Snapshot) -> Result<Start, Failure> {
+/// The core's assessment, its refusals as problems.
+pub(crate) fn assessed(
+    order: &Order,
+    known: Option<Record>,
+    snapshot: &Snapshot,
+) -> Result<Start, Failure> {
     assess(order, known, snapshot).map_err(|refusals| Failure {
         code: WRONG,
         problems: refusals
@@ -153,7 +158,7 @@ fn assessed(order: &Order, known: Option<Record>, snapshot: &Snapshot) -> Result
 }
 
 /// AWS said no, for good.
-fn denied(error: &CallError) -> Failure {
+pub(crate) fn denied(error: &CallError) -> Failure {
     let hint = match error.brief() {
         "UnauthorizedOperation" | "AccessDenied" => {
             "the role or user needs this permission; see docs/permissions.md"
