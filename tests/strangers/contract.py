@@ -12,6 +12,7 @@ well, the one that botocore brings along: element names, types, the values of en
 import argparse
 import datetime
 import fnmatch
+import json
 import os
 import pathlib
 import re
@@ -20,12 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree
 
 from contract_calls import ZONES, story
 from contract_differences import ANSWERS_DIFFER, LAB_OWES, MOTO_DIFFERS
 from contract_rules import rules
 from lab import Failed, Lab, check, conclude, expect, only
+from model import answer_breaches
 
 HERE = pathlib.Path(__file__).resolve()
 REGION = "us-east-1"
@@ -38,6 +39,16 @@ PAUSE_SECONDS = 0.25
 
 ROLE = "EC2ControllerRole"
 KEY = "my-keypair"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ec2.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
 IMAGES = "al2023-ami-2023.*-kernel-6.1-x86_64"
 
 
@@ -97,6 +108,7 @@ class Side:
         (re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b"), "<mac>"),
         (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<uuid>"),
         (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+Z)?"), "<time>"),
+        (re.compile(r"\b(AIPA|AROA)[A-Z0-9]{17}\b"), r"<\1>"),
         # Of the subnet where no launch here names an address.
         (re.compile(r"\b172([.-])31\1(?:3[2-9]|4[0-7])\1\d+\b(?!/)"), "<address>"),
     ]
@@ -120,7 +132,8 @@ class Side:
         self.client = lambda service: session.client(service, endpoint_url=url, config=config)
         self.ec2 = self.client("ec2")
         self.sts = self.client("sts")
-        for client in (self.ec2, self.sts):
+        self.iam = self.client("iam")
+        for client in (self.ec2, self.sts, self.iam):
             client.meta.events.register("before-parse", self.on_answer)
 
     def __getitem__(self, thing):
@@ -133,7 +146,8 @@ class Side:
         self.body = response_dict["body"]
 
     def client_of(self, action):
-        return self.sts if hasattr(self.sts, action) else self.ec2
+        clients = (self.ec2, self.sts, self.iam)
+        return only([client for client in clients if hasattr(client, action)], "service")
 
     def shape(self, action):
         """What AWS's model says of the answer; None if it has nothing in it."""
@@ -245,8 +259,8 @@ def build(moto):
     images = ec2.describe_images(Filters=[{"Name": "name", "Values": [IMAGES]}])["Images"]
     expect(images, "moto has no image of this name: " + IMAGES)
     moto["image"] = images[0]["ImageId"]
-    iam = moto.client("iam")
-    iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument="{}")
+    iam = moto.iam
+    iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(TRUST))
     profile = iam.create_instance_profile(InstanceProfileName=ROLE)["InstanceProfile"]
     moto["profile"] = profile["Arn"]
     iam.add_role_to_instance_profile(InstanceProfileName=ROLE, RoleName=ROLE)
@@ -317,64 +331,9 @@ def differences(shape, lab, moto, member="the answer"):
         yield member, "value", "the lab %r, moto %r" % (lab, moto)
 
 
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
-
-
-def breaches(shape, element, where):
-    """Where an answer's XML isn't what AWS's model says, from what botocore would overlook."""
-    if shape.type_name == "structure":
-        known = {
-            inner.serialization.get("name", name): (name, inner)
-            for name, inner in shape.members.items()
-        }
-        seen = set()
-        for child in element:
-            tag = child.tag.rpartition("}")[2]
-            if tag not in known:
-                yield "%s has no element %s" % (where, tag)
-                continue
-            if tag in seen:
-                yield "%s has %s twice" % (where, tag)
-            seen.add(tag)
-            name, inner = known[tag]
-            yield from breaches(inner, child, "%s.%s" % (shape.name, name))
-    elif shape.type_name == "list":
-        item = shape.member.serialization.get("name", "item")
-        for child in element:
-            tag = child.tag.rpartition("}")[2]
-            if tag != item:
-                yield "%s is a list of %s, not of %s" % (where, item, tag)
-            yield from breaches(shape.member, child, where)
-    else:
-        text = element.text or ""
-        right = {
-            "boolean": lambda: text in ("true", "false"),
-            "integer": lambda: re.fullmatch(r"-?\d+", text),
-            "long": lambda: re.fullmatch(r"-?\d+", text),
-            "timestamp": lambda: TIME.fullmatch(text),
-            "string": lambda: not getattr(shape, "enum", None) or text in shape.enum,
-        }.get(shape.type_name, lambda: True)
-        if len(element) or not right():
-            kind = "one of its enumeration" if shape.type_name == "string" else shape.type_name
-            yield "%s is no %s: %r" % (where, kind, text)
-
-
 def model_breaches(side, action):
-    """`breaches` of the last answer, whose envelope is taken off."""
-    shape = side.shape(action)
-    root = xml.etree.ElementTree.fromstring(side.body)
-    wrapper = shape.serialization.get("resultWrapper") if shape else None
-    if wrapper:
-        result = only([e for e in root if e.tag.endswith("}" + wrapper)], wrapper)
-        return list(breaches(shape, result, action))
-    # Of actions that tell nothing EC2 still says `<return>true</return>`.
-    extra = ("requestId",) if shape else ("requestId", "return")
-    for child in list(root):
-        if child.tag.rpartition("}")[2] in extra:
-            root.remove(child)
-    if shape is None:
-        return ["%s tells %s" % (action, child.tag) for child in root]
-    return list(breaches(shape, root, action))
+    """Where the last answer isn't what AWS's model says, from what botocore would overlook."""
+    return answer_breaches(side.shape(action), action, side.body)
 
 
 class Contract:

@@ -165,6 +165,10 @@ def reading():
     ours = lambda s, *more: {"Filters": having(("vpc-id", s["vpc"]), *more)}
     return [
         call("who calls", "get_caller_identity", {}),
+        call("what is inside a profile", "get_instance_profile",
+             lambda s: {"InstanceProfileName": s["profile"].split("/")[-1]}),
+        call("what is inside a profile that there isn't", "get_instance_profile",
+             {"InstanceProfileName": "nobodys"}),
         call("the VPC by its id", "describe_vpcs", lambda s: {"VpcIds": [s["vpc"]]}),
         call("VPCs by filter", "describe_vpcs",
              {"Filters": having(("cidr", "172.31.0.0/16"), ("is-default", "true"))}),

@@ -480,6 +480,16 @@ _ROWS = [
         "value", "a target that is gone is a blackhole (EC2 API, Route); moto doesn't know them",
         "Route.State", "the route to what is terminated",
     ),
+    (
+        "moto", "IAM tells these of GetRole alone (IAM API, Role and the example of "
+        "GetInstanceProfile)",
+        """InstanceProfile.Tags Role.MaxSessionDuration Role.RoleLastUsed Role.Tags""",
+        "what is inside a profile",
+    ),
+    (
+        "value", "profiles' ids begin with AIPA (IAM User Guide, \"IAM identifiers\")",
+        "InstanceProfile.InstanceProfileId", "what is inside a profile",
+    ),
 ]
 
 # (check or None, member, kind) -> why.

@@ -41,6 +41,23 @@ class Lab:
         pairs = run(shell, self.environment, COMMAND_SECONDS).split("\0")
         return dict(pair.split("=", 1) for pair in pairs if "=" in pair)
 
+    def product(self, *words, seconds=COMMAND_SECONDS, environment=None):
+        """What a command of rehome itself prints on this host, with this lab for its account."""
+        return run([self.rehome, *words], environment or self.host_environment(), seconds)
+
+    def client(self, service):
+        """A boto3 client of this lab, on this host. Tests retry for themselves."""
+        import boto3
+        from botocore.config import Config
+
+        env = self.host_environment()
+        session = boto3.session.Session(
+            env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"],
+            region_name=env["AWS_DEFAULT_REGION"],
+        )
+        return session.client(service, endpoint_url=env["AWS_ENDPOINT_URL"],
+                              config=Config(proxies={}))
+
     def is_gone(self):
         try:
             self.run("status", "--json")
@@ -50,9 +67,10 @@ class Lab:
         raise Failed("the lab still answers")
 
 
-def run(command, environment, seconds):
+def ended(command, environment, seconds):
+    """How a command ends, whatever its exit code."""
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -64,6 +82,11 @@ def run(command, environment, seconds):
         )
     except subprocess.TimeoutExpired as error:
         raise Failed("`%s` took longer than %d s" % (" ".join(command), seconds)) from error
+
+
+def run(command, environment, seconds):
+    """The standard output of a command that succeeds."""
+    done = ended(command, environment, seconds)
     if done.returncode != 0:
         said = (done.stdout + done.stderr).strip()[-2000:]
         raise Failed("`%s` ended with %d: %s" % (" ".join(command), done.returncode, said))

@@ -80,7 +80,8 @@ fn request_rate(request: &Request) -> Option<(&'static str, Rate)> {
         | Request::AuthorizeSecurityGroupEgress(_)
         | Request::RevokeSecurityGroupIngress(_)
         | Request::RevokeSecurityGroupEgress(_) => (action, rate(50, 5)),
-        Request::GetCallerIdentity => return None,
+        // Of other services, with limits of their own.
+        Request::GetCallerIdentity | Request::GetInstanceProfile(_) => return None,
     })
 }
 

@@ -307,6 +307,7 @@ impl Ec2 {
                 arn: caller.arn.clone(),
                 user_id: caller.user_id.clone(),
             })),
+            Request::GetInstanceProfile(name) => self.get_instance_profile(name),
             Request::DescribeInstances(_)
             | Request::DescribeInstanceStatus(_)
             | Request::DescribeAvailabilityZones(_)

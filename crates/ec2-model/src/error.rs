@@ -128,6 +128,10 @@ impl ApiError {
         encoded: &str,
     ) -> ApiError {
         let Caller { arn, .. } = caller;
+        if action == "GetInstanceProfile" {
+            let message = format!("User: {arn} is not authorized to perform: iam:{action}");
+            return ApiError::new(403, "AccessDenied", message);
+        }
         // STS denies with another code and without the encoded message.
         if action == "GetCallerIdentity" {
             let message = format!("User: {arn} is not authorized to perform: sts:{action}");

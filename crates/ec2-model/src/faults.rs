@@ -162,7 +162,8 @@ impl Faults {
 
 impl Fault {
     fn concerns(&self, action: &str, scope: &Scope) -> bool {
-        let named = if action == "GetCallerIdentity" {
+        // Other services fail only when they are named.
+        let named = if matches!(action, "GetCallerIdentity" | "GetInstanceProfile") {
             self.action == action
         } else {
             wildcard(&self.action, action)

@@ -33,6 +33,7 @@ mod launch;
 mod life;
 mod operator;
 mod pace;
+mod profiles;
 mod routes;
 mod setup;
 mod shelf;

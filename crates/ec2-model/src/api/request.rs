@@ -89,6 +89,8 @@ pub enum Request {
     CreateTags(CreateTags),
     DeleteTags(DeleteTags),
     GetCallerIdentity,
+    /// Of IAM: the profile of this name.
+    GetInstanceProfile(String),
 }
 
 impl Request {
@@ -142,6 +144,7 @@ impl Request {
             Request::CreateTags(_) => "CreateTags",
             Request::DeleteTags(_) => "DeleteTags",
             Request::GetCallerIdentity => "GetCallerIdentity",
+            Request::GetInstanceProfile(_) => "GetInstanceProfile",
         }
     }
 
@@ -190,7 +193,7 @@ impl Request {
             Request::ReplaceNetworkAclAssociation(r) => r.dry_run,
             Request::CreateTags(r) => r.dry_run,
             Request::DeleteTags(r) => r.dry_run,
-            Request::GetCallerIdentity => false,
+            Request::GetCallerIdentity | Request::GetInstanceProfile(_) => false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::time::Timestamp;
 
 /// What a call answers. The wire names the root element after the request's action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,7 @@ pub enum Response {
     /// DeleteNetworkAcl, CreateNetworkAclEntry, ReplaceNetworkAclEntry, DeleteNetworkAclEntry.
     Return,
     GetCallerIdentity(CallerIdentity),
+    GetInstanceProfile(ProfileWithRole),
 }
 
 /// One page of a list.
@@ -115,6 +117,23 @@ pub struct CallerIdentity {
     pub arn: String,
     /// `UserId`.
     pub user_id: String,
+}
+
+/// What IAM `GetInstanceProfile` answers: a profile and the one role in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileWithRole {
+    /// `InstanceProfileName`.
+    pub name: String,
+    /// `Arn` and `InstanceProfileId`.
+    pub profile: InstanceProfile,
+    /// `RoleName` of its role.
+    pub role_name: String,
+    /// `Arn` of its role.
+    pub role_arn: String,
+    /// `RoleId` of its role.
+    pub role_id: String,
+    /// `CreateDate` of both.
+    pub created: Timestamp,
 }
 
 /// `cpuCredits` of one burstable instance.

@@ -11,7 +11,7 @@ mod storage;
 use ec2_model::Response;
 use ec2_model::api::{
     AvailabilityZone, CallerIdentity, GroupRef, InstanceTypeInfo, InstanceTypeOffering, KeyPair,
-    Page, Tag, TagDescription,
+    Page, ProfileWithRole, Tag, TagDescription,
 };
 
 use super::credential::Service;
@@ -22,7 +22,9 @@ pub(super) fn document(action: &str, request_id: &str, response: &Response) -> S
     let mut body = Xml::default();
     match write(&mut body, response) {
         Service::Ec2 => xml::ec2_answer(action, request_id, body),
-        Service::Sts => xml::sts_answer(action, request_id, body),
+        service @ (Service::Sts | Service::Iam) => {
+            xml::query_answer(service, action, request_id, body)
+        }
     }
 }
 
@@ -78,6 +80,10 @@ fn write(xml: &mut Xml, response: &Response) -> Service {
         R::GetCallerIdentity(identity) => {
             caller_identity(xml, identity);
             return Service::Sts;
+        }
+        R::GetInstanceProfile(found) => {
+            xml.element("InstanceProfile", |xml| profile(xml, found));
+            return Service::Iam;
         }
     }
     Service::Ec2
@@ -154,6 +160,32 @@ fn tag_description(xml: &mut Xml, tag: &TagDescription) {
     xml.leaf("resourceType", &tag.resource_type);
     xml.leaf("key", &tag.key);
     xml.leaf("value", &tag.value);
+}
+
+/// Every role here is for instances.
+const TRUST: &str = concat!(
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","#,
+    r#""Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#
+);
+
+fn profile(xml: &mut Xml, found: &ProfileWithRole) {
+    // IAM writes policies percent-encoded (IAM API reference, `Role`).
+    let trust: String = form_urlencoded::byte_serialize(TRUST.as_bytes()).collect();
+    xml.leaf("InstanceProfileName", &found.name);
+    xml.leaf("InstanceProfileId", &found.profile.id);
+    xml.leaf("Arn", &found.profile.arn);
+    xml.leaf("Path", "/");
+    xml.time("CreateDate", found.created);
+    xml.element("Roles", |xml| {
+        xml.element("member", |xml| {
+            xml.leaf("RoleName", &found.role_name);
+            xml.leaf("RoleId", &found.role_id);
+            xml.leaf("Arn", &found.role_arn);
+            xml.leaf("Path", "/");
+            xml.time("CreateDate", found.created);
+            xml.leaf("AssumeRolePolicyDocument", &trust);
+        });
+    });
 }
 
 fn caller_identity(xml: &mut Xml, identity: &CallerIdentity) {

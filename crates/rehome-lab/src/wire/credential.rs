@@ -23,6 +23,8 @@ pub(super) enum Service {
     Ec2,
     /// AWS STS, version 2011-06-15.
     Sts,
+    /// AWS IAM, version 2010-05-08.
+    Iam,
 }
 
 impl Service {
@@ -31,6 +33,7 @@ impl Service {
         match self {
             Service::Ec2 => "2016-11-15",
             Service::Sts => "2011-06-15",
+            Service::Iam => "2010-05-08",
         }
     }
 }
@@ -58,11 +61,14 @@ pub(super) fn role_holder(key: &str) -> Option<String> {
 
 /// Which service a call is for: the scope of its signature, else its version.
 pub(super) fn service(credential: Option<&Credential>, parameters: &Parameters) -> Service {
-    let sts = match credential {
-        Some(credential) => credential.service == "sts",
-        None => parameters.peek("Version") == Some(Service::Sts.version()),
-    };
-    if sts { Service::Sts } else { Service::Ec2 }
+    let by_version = |service: Service| parameters.peek("Version") == Some(service.version());
+    match credential.map(|credential| credential.service.as_str()) {
+        Some("sts") => Service::Sts,
+        Some("iam") => Service::Iam,
+        None if by_version(Service::Sts) => Service::Sts,
+        None if by_version(Service::Iam) => Service::Iam,
+        Some(_) | None => Service::Ec2,
+    }
 }
 
 /// Finds the credential in the Authorization header or, for a presigned call, in the parameters.
@@ -84,7 +90,7 @@ pub(super) fn read(
 pub(super) fn absent(service: Service) -> ApiError {
     match service {
         Service::Ec2 => super::parameters::missing("AWSAccessKeyId"),
-        Service::Sts => ApiError {
+        Service::Sts | Service::Iam => ApiError {
             code: "MissingAuthenticationToken".to_owned(),
             message: "Request is missing Authentication Token".to_owned(),
             status: 403,

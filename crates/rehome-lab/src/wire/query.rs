@@ -97,6 +97,7 @@ pub(super) fn request(service: Service, mut form: Parameters) -> Result<Request,
             ec2_request(&action, &mut form)?
         }
         Service::Sts => sts_request(&action, &version)?,
+        Service::Iam => iam_request(&action, &version, &mut form)?,
     };
     finish(form)?;
     Ok(request)
@@ -117,6 +118,16 @@ fn check_ec2_version(version: &str) -> Result<(), ApiError> {
 fn sts_request(action: &str, version: &str) -> Result<Request, ApiError> {
     if action == "GetCallerIdentity" && version == Service::Sts.version() {
         return Ok(Request::GetCallerIdentity);
+    }
+    Err(client_error(
+        "InvalidAction",
+        format!("Could not find operation {action} for version {version}"),
+    ))
+}
+
+fn iam_request(action: &str, version: &str, form: &mut Parameters) -> Result<Request, ApiError> {
+    if action == "GetInstanceProfile" && version == Service::Iam.version() {
+        return Ok(Request::GetInstanceProfile(form.text("InstanceProfileName")?));
     }
     Err(client_error(
         "InvalidAction",

@@ -14,6 +14,7 @@ use super::credential::Service;
 /// The first line of every answer.
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const EC2_NAMESPACE: &str = "http://ec2.amazonaws.com/doc/2016-11-15/";
+const IAM_NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// A document in the making.
@@ -83,6 +84,14 @@ fn seconds(at: Timestamp) -> Timestamp {
     Timestamp(at.0 / 1000 * 1000)
 }
 
+fn namespace(service: Service) -> &'static str {
+    match service {
+        Service::Ec2 => EC2_NAMESPACE,
+        Service::Sts => STS_NAMESPACE,
+        Service::Iam => IAM_NAMESPACE,
+    }
+}
+
 /// The whole answer of an EC2 action, around its body.
 pub(super) fn ec2_answer(action: &str, request_id: &str, body: Xml) -> String {
     format!(
@@ -92,10 +101,11 @@ pub(super) fn ec2_answer(action: &str, request_id: &str, body: Xml) -> String {
     )
 }
 
-/// The whole answer of an STS action, around its body.
-pub(super) fn sts_answer(action: &str, request_id: &str, body: Xml) -> String {
+/// The whole answer of an action of STS or IAM, around its body.
+pub(super) fn query_answer(service: Service, action: &str, request_id: &str, body: Xml) -> String {
+    let namespace = namespace(service);
     format!(
-        "{HEAD}<{action}Response xmlns=\"{STS_NAMESPACE}\"><{action}Result>{}</{action}Result>\
+        "{HEAD}<{action}Response xmlns=\"{namespace}\"><{action}Result>{}</{action}Result>\
          <ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\
          </{action}Response>",
         body.text
@@ -111,10 +121,11 @@ pub(super) fn error(service: Service, request_id: &str, error: &ApiError) -> Str
             "{HEAD}<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message>\
              </Error></Errors><RequestID>{request_id}</RequestID></Response>"
         ),
-        Service::Sts => {
+        Service::Sts | Service::Iam => {
+            let namespace = namespace(service);
             let side = if error.status < 500 { "Sender" } else { "Receiver" };
             format!(
-                "{HEAD}<ErrorResponse xmlns=\"{STS_NAMESPACE}\"><Error><Type>{side}</Type>\
+                "{HEAD}<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{side}</Type>\
                  <Code>{code}</Code><Message>{message}</Message></Error>\
                  <RequestId>{request_id}</RequestId></ErrorResponse>"
             )

@@ -83,6 +83,25 @@ async fn the_keys_of_an_instance_mean_its_role_and_others_the_operator() {
 }
 
 #[tokio::test]
+async fn iam_tells_the_role_inside_a_profile_and_nothing_else() {
+    let to = start(api(lab().world)).await;
+    let ask = async |form: &str| {
+        let form = format!("{form}&Version=2010-05-08");
+        call(to, OPERATOR_KEY_ID, "iam", &form).await.unwrap()
+    };
+    let found = ask("Action=GetInstanceProfile&InstanceProfileName=web").await;
+    assert_eq!(found.status, 200, "{}", found.body);
+    assert!(found.body.contains("<GetInstanceProfileResult><InstanceProfile>"), "{}", found.body);
+    assert!(found.body.contains("<Arn>arn:aws:iam::123456789012:role/web-role</Arn>"));
+    let unknown = ask("Action=GetInstanceProfile&InstanceProfileName=nobodys").await;
+    assert_eq!(unknown.status, 404);
+    assert!(unknown.body.contains("<Code>NoSuchEntity</Code>"), "{}", unknown.body);
+    let other = ask("Action=ListRoles").await;
+    assert!(other.body.starts_with("<?xml") && other.body.contains("<Code>InvalidAction</Code>"));
+    assert!(other.body.contains("<ErrorResponse xmlns=\"https://iam.amazonaws.com/"));
+}
+
+#[tokio::test]
 async fn a_body_that_is_too_long_is_refused() {
     let to = start(api(lab().world)).await;
     let form = format!("Action=X&A={}", "x".repeat(MAX_BODY_BYTES));
