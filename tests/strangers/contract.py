@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 
+from clients import actions, kebab
 from contract_calls import ZONES, story
 from contract_differences import ANSWERS_DIFFER, LAB_OWES, MOTO_DIFFERS
 from contract_rules import rules
@@ -418,6 +419,11 @@ class Contract:
             if not fnmatch.fnmatchcase(end[0], expected)
         ]
 
+    def complete(self):
+        called = {call.action for call in story()}
+        missing = {kebab(action).replace("-", "_") for action in actions()} - called
+        expect(not missing, "never called: %s" % sorted(missing))
+
     def nothing_unneeded(self):
         """An entry without use would hide the day when the two begin to differ there."""
         entries = set(ANSWERS_DIFFER)
@@ -445,6 +451,7 @@ def run(rehome, results):
             if results[-1]:
                 for call in story() + rules():
                     check(call.name, lambda call=call: contract.put(call), results)
+                check("every action of the lab was put to both", contract.complete, results)
                 check("no known difference is out of date", contract.nothing_unneeded, results)
                 for name, (_, owed) in LAB_OWES.items():
                     print("OWED           by the lab: %s: EC2 says %s" % (name, owed), flush=True)

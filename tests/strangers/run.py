@@ -3,9 +3,12 @@
 
 Brings a lab up, runs an operator's own boto3 script (failover.py) on its monitoring machine, ends
 the instance that holds the overlay address, and looks at the outcome with the lab's own eyes and
-with the AWS CLI, from inside and from this host. Then contract.py puts the same calls to another
-lab and to moto. Prints each check, then `N passed, N failed`; exit 0 only if none failed. Called by
-`cargo xtask test` with the Python of the strangers' venv.
+with the AWS CLI, from inside and from this host. Then, each in a lab of its own: clients.py uses
+and abuses the whole API, recorded.py holds every call of a failover against AWS's model and against
+the printed policy, policy.py has that policy deployed, agent.py lets Pacemaker's agent move an
+address, and contract.py puts the same calls to a lab and to moto. Prints each check, then `N
+passed, N failed`; exit 0 only if none failed. Called by `cargo xtask test` with the Python of the
+strangers' venv.
 """
 
 import argparse
@@ -15,7 +18,11 @@ import sys
 import tempfile
 import time
 
+import agent
+import clients
 import contract
+import policy
+import recorded
 from lab import COMMAND_SECONDS, Failed, Lab, check, conclude, expect, only, run
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -209,7 +216,11 @@ class Story:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rehome", required=True, type=pathlib.Path, help="the binary to test")
-    rehome = parser.parse_args().rehome.resolve()
+    parser.add_argument(
+        "--agents", required=True, type=pathlib.Path, help="resource-agents, unpacked"
+    )
+    options = parser.parse_args()
+    rehome = options.rehome.resolve()
     results = []
     with tempfile.TemporaryDirectory(prefix="rehome-strangers-") as folder:
         story = Story(Lab(rehome, "strangers"), folder)
@@ -221,6 +232,10 @@ def main():
         finally:
             check("the lab goes down and takes the script along", story.end, results)
             check("nothing answers under its name any more", story.lab.is_gone, results)
+    clients.run(rehome, results)
+    recorded.run(rehome, results)
+    policy.run(rehome, results)
+    agent.run(rehome, options.agents, results)
     contract.run(rehome, results)
     return conclude(results)
 

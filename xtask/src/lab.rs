@@ -101,6 +101,7 @@ pub(crate) fn strangers(builds: &mut Builds) -> Result<String> {
     let rehome = builds.rehome()?;
     let mut command = Command::new(setup::python());
     command.arg(cargo::root().join("tests/strangers/run.py")).arg("--rehome").arg(rehome);
+    command.arg("--agents").arg(setup::agents());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
             command.env_remove(name);

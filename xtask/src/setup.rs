@@ -3,7 +3,7 @@
 //! As root on Debian or Ubuntu what is missing is installed; for everybody else the line that
 //! installs it is printed. Python packages go to a venv under `target/strangers`, pinned exactly
 //! by `tests/strangers/requirements.txt` and installed again only when that file or the Python
-//! changes.
+//! changes. Pacemaker's agents are taken from the system's own archive and unpacked beside it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -35,11 +35,26 @@ const LAB_PACKAGES: [Package; 3] = [
     Package { name: "nftables", present: || program("nft").is_some() },
 ];
 
-const STRANGERS_PACKAGES: [Package; 1] = [Package {
-    // On Debian `import venv` works without this package, and then venv fails for want of pip.
-    name: "python3-venv",
-    present: || succeeds("python3", &["-c", "import venv, ensurepip"]),
-}];
+const STRANGERS_PACKAGES: [Package; 2] = [
+    Package {
+        // On Debian `import venv` works without this package, and then venv fails for want of pip.
+        name: "python3-venv",
+        present: || succeeds("python3", &["-c", "import venv, ensurepip"]),
+    },
+    // What the agent asks the metadata service with.
+    Package { name: "curl", present: || program("curl").is_some() },
+];
+
+/// Packages of Debian and Ubuntu that have the agent or what it is built on: one, or several since
+/// Ubuntu split it. They are unpacked and not installed, so they bring no cluster along.
+const AGENT_PACKAGES: [&str; 3] =
+    ["resource-agents", "resource-agents-base", "resource-agents-extra"];
+
+/// What of them is needed, below the folder they are unpacked to.
+const AGENT_FILES: [&str; 2] = [
+    "usr/lib/ocf/resource.d/heartbeat/aws-vpc-move-ip",
+    "usr/lib/ocf/lib/heartbeat/ocf-shellfuncs",
+];
 
 /// True for root.
 pub(crate) fn is_root() -> bool {
@@ -67,6 +82,7 @@ pub(crate) fn set_up(lab: bool, strangers: bool) -> Result<String> {
     if strangers {
         notes.push(packages(&STRANGERS_PACKAGES)?);
         notes.push(python_packages()?);
+        notes.push(agent_packages()?);
     }
     Ok(notes.join("; "))
 }
@@ -126,6 +142,48 @@ fn python_packages() -> Result<String> {
     // Written last, so that an installation cut short is done again.
     fs::write(&stamp_file, stamp)?;
     Ok("Python packages installed".to_owned())
+}
+
+/// Fetches Pacemaker's agents from the system's own archive, which needs no root.
+fn agent_packages() -> Result<String> {
+    let folder = agents();
+    let complete = || AGENT_FILES.iter().all(|file| folder.join(file).is_file());
+    if complete() {
+        return Ok("resource-agents present".to_owned());
+    }
+    let hint = "the agent's tests need the archive of Debian or Ubuntu (apt-get update, as root, \
+                where its lists are missing); --no-strangers leaves all strangers out";
+    if program("apt-get").is_none() || program("dpkg-deb").is_none() {
+        bail!("no apt-get here to fetch resource-agents with\nhint: {hint}");
+    }
+    fs::create_dir_all(&folder)?;
+    if is_root() && !succeeds("sh", &["-c", "apt-cache show resource-agents | grep -q ."]) {
+        let mut lists = Command::new("apt-get");
+        lists.args(["-q", "update"]);
+        process::run("agents", &mut lists, &cargo::logs(), INSTALL_LIMIT)?.success()?;
+    }
+    for package in AGENT_PACKAGES {
+        if complete() {
+            break;
+        }
+        let script = format!(
+            "apt-get -q download {package} && dpkg-deb -x {package}_*.deb . && rm {package}_*.deb"
+        );
+        let mut fetch = Command::new("sh");
+        fetch.args(["-c", &script]).current_dir(&folder);
+        // Not every system has every one of them: what counts is what is there in the end.
+        let _ = process::run("agents", &mut fetch, &cargo::logs(), INSTALL_LIMIT)?;
+    }
+    if !complete() {
+        let log = cargo::logs().join("agents.log");
+        bail!("cannot fetch resource-agents; see {}\nhint: {hint}", log.display());
+    }
+    Ok("resource-agents fetched".to_owned())
+}
+
+/// Where they are unpacked.
+pub(crate) fn agents() -> PathBuf {
+    cargo::target().join("strangers/resource-agents")
 }
 
 fn venv() -> PathBuf {
