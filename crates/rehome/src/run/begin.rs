@@ -161,7 +161,7 @@ pub(crate) fn assessed(
 pub(crate) fn denied(error: &CallError) -> Failure {
     let hint = match error.brief() {
         "UnauthorizedOperation" | "AccessDenied" => {
-            "the role or user needs this permission; see docs/permissions.md"
+            "`rehome iam-policy` with these flags prints what is needed; see docs/permissions.md"
         }
         "RequestExpired" | "SignatureDoesNotMatch" => {
             "check this machine's clock and the secret key"
