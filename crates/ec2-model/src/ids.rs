@@ -85,6 +85,7 @@ impl Kind {
         }
         let message = match self {
             Kind::Instance => format!("Invalid id: \"{id}\""),
+            // So aws-parallelcluster, and cloudavail/aws-missing-tools issue 59.
             Kind::Volume => {
                 format!("Value ({id}) for parameter volumes is invalid. Expected: 'vol-...'.")
             }

@@ -101,9 +101,11 @@ pub(crate) fn tags_for(
 /// where a key is a path (EC2 User Guide, "Access instance tags in instance metadata").
 pub(crate) fn check_tags(tags: &[Tag], in_metadata: bool) -> Result<(), ApiError> {
     check_count(tags)?;
-    for (at, Tag { key, value }) in tags.iter().enumerate() {
-        if tags[..at].iter().any(|before| before.key == *key) {
-            return Err(ApiError::invalid_value(format!("Duplicate tag key '{key}' specified.")));
+    for (index, Tag { key, value }) in tags.iter().enumerate() {
+        // Its words: scylladb/scylla-cluster-tests issue 1532.
+        if tags[..index].iter().any(|earlier| earlier.key == *key) {
+            let message = format!("Duplicate tag key '{key}' specified.");
+            return Err(ApiError::invalid_value(message));
         }
         if key.is_empty() {
             return Err(ApiError::invalid_value("Tag key cannot be empty"));
