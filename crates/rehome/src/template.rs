@@ -1,4 +1,9 @@
-//! The user-data template: Jinja2, with the two variables of the mission.
+//! The user-data template: Jinja2 as the mission uses it.
+//!
+//! minijinja does the work; what it does otherwise than Jinja2 3.1 is put right here where that can
+//! be done from outside: Python's `str` methods ([`text`]), filters and functions ([`builtins`]).
+//! What stays different is listed in `docs/templates.md`, and the test command holds all of it
+//! against the real Jinja2.
 //!
 //! Rendering depends on nothing but the template and the variables: no clock, no randomness, no
 //! other files. A launch that is repeated with the same token must carry the very same bytes
@@ -6,11 +11,26 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, context};
-use minijinja_contrib::pycompat;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context};
+use rehome_core::names::VpcId;
+use rehome_core::net::{Cidr, Vip};
+use rehome_core::placement::Site;
+
+mod builtins;
+mod format;
+mod given;
+mod json;
+mod problem;
+mod python;
+mod strformat;
+mod text;
+mod unicode;
+mod views;
+
+pub(crate) use problem::TemplateError;
+use problem::{jinja, shortened};
 
 /// What EC2 takes before base64 ("Run commands when you launch an EC2 instance with user data
 /// input", EC2 user guide).
@@ -19,9 +39,15 @@ pub(crate) const USER_DATA_BYTES_MAX: usize = 16_384;
 /// A template may be longer than what it renders to (comments, branches), but not by much.
 const TEMPLATE_BYTES_MAX: u64 = 1 << 20;
 
-/// What cloud-init tells user data by ("User data formats", cloud-init documentation), apart from
-/// compressed data, which no template renders to.
-const HEADERS: [&str; 10] = [
+/// Steps that one rendering may take, and in 64 bytes the memory that it may use: user data needs
+/// thousands, an endless loop stops within a second or two.
+const STEPS_MAX: u64 = 2_000_000;
+
+/// What cloud-init tells user data by ("User data formats", cloud-init documentation, and
+/// `type_from_starts_with` in its `handlers`), apart from compressed data, which no template
+/// renders to. It looks past white space, but hands the text on as it is, and a kernel wants `#!`
+/// in front.
+const HEADERS: [&str; 7] = [
     "#!",
     "#cloud-config",
     "#cloud-boothook",
@@ -29,106 +55,75 @@ const HEADERS: [&str; 10] = [
     "#part-handler",
     "#upstart-job",
     "## template:",
-    "Content-Type:",
-    "MIME-Version:",
-    "From ",
 ];
+
+/// How a mail begins. For cloud-init it is one if it says `MIME-Version:` early (`convert_string`
+/// in its `user_data`).
+const MAIL_HEADERS: [&str; 3] = ["Content-Type:", "MIME-Version:", "From "];
+
+/// How early that is, in bytes.
+const MIME_VERSION_WITHIN: usize = 4096;
+
+/// What a template may use, and what it is.
+pub(crate) const VARIABLES: [(&str, &str); 9] = [
+    ("AZ_SUBNET_DEF_ROUTE", "the router of the subnet that the machine boots in"),
+    ("ROUTE_DESTINATION", "--route-destination, as given"),
+    ("VIP_ADDRESS", "the address in it"),
+    ("VIP_PREFIX", "its prefix, a number"),
+    ("AZ", "the Availability Zone"),
+    ("SUBNET_ID", "the subnet"),
+    ("SUBNET_CIDR", "its addresses"),
+    ("VPC_ID", "the VPC"),
+    ("REGION", "the region"),
+];
+
+/// Those of them that nobody knows before AWS was asked.
+const OF_THE_SITE: [&str; 6] =
+    ["AZ_SUBNET_DEF_ROUTE", "AZ", "SUBNET_ID", "SUBNET_CIDR", "VPC_ID", "REGION"];
 
 /// What a template is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Vars {
-    /// `AZ_SUBNET_DEF_ROUTE`: the router of the subnet it boots in.
-    pub(crate) az_subnet_def_route: Ipv4Addr,
     /// `ROUTE_DESTINATION`, exactly as it was given on the command line.
     pub(crate) route_destination: String,
+    /// What that means.
+    pub(crate) vip: Vip,
+    /// Where the machine boots.
+    pub(crate) site: Site,
+    /// The VPC of that.
+    pub(crate) vpc: VpcId,
+    /// The region of that.
+    pub(crate) region: String,
 }
 
-/// Why there is no user data.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TemplateError {
-    /// The file can't be read.
-    #[error("the template {} can't be read", path.display())]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The file isn't text of a sensible length.
-    #[error("{name} is {what}")]
-    NotText {
-        /// The template.
-        name: String,
-        /// What it is instead.
-        what: String,
-    },
-    /// A line ends as on Windows: `#!/bin/bash\r` names no interpreter.
-    #[error("{name}:{line}: the line ends with CR LF")]
-    CarriageReturn {
-        /// The template.
-        name: String,
-        /// Its first such line.
-        line: usize,
-    },
-    /// Jinja2 can't make sense of it, or a variable isn't there.
-    #[error("{name}:{line}: {why}: `{text}`")]
-    Jinja {
-        /// The template.
-        name: String,
-        /// Which line.
-        line: usize,
-        /// What is wrong.
-        why: String,
-        /// The offending text.
-        text: String,
-        /// Whether a name isn't known.
-        undefined: bool,
-    },
-    /// It renders to more than EC2 takes.
-    #[error("{name} renders to more than {USER_DATA_BYTES_MAX} bytes, which is all that EC2 takes")]
-    TooLong {
-        /// The template.
-        name: String,
-    },
-    /// cloud-init wouldn't know what to do with it.
-    #[error("{name} renders to text that cloud-init would ignore: it begins with `{first}`")]
-    NoHeader {
-        /// The template.
-        name: String,
-        /// The first line of the rendered text.
-        first: String,
-    },
-}
+impl Vars {
+    /// Variables of the right form, for a look at a template before AWS was asked.
+    pub(crate) fn sample(route_destination: &str, vip: Vip) -> Vars {
+        let id = |kind: &str| format!("{kind}-00000000000000000");
+        Vars {
+            route_destination: route_destination.to_owned(),
+            vip,
+            site: Site {
+                az: "us-east-1a".to_owned().try_into().expect("it is a zone's name"),
+                subnet: id("subnet").try_into().expect("it is a subnet's id"),
+                cidr: Cidr::containing([172, 31, 48, 0].into(), 20),
+            },
+            vpc: id("vpc").try_into().expect("it is a VPC's id"),
+            region: "us-east-1".to_owned(),
+        }
+    }
 
-impl TemplateError {
-    /// The next step.
-    #[must_use]
-    pub(crate) fn hint(&self) -> String {
-        match self {
-            TemplateError::Read { .. } => "--user-data-file names a Jinja2 template".to_owned(),
-            TemplateError::NotText { .. } => {
-                "a template is UTF-8 text without a byte order mark".to_owned()
-            }
-            TemplateError::CarriageReturn { name, .. } => {
-                format!("convert it: sed -i 's/\\r$//' {name}")
-            }
-            TemplateError::Jinja { undefined: true, .. } => {
-                "the variables are AZ_SUBNET_DEF_ROUTE and ROUTE_DESTINATION".to_owned()
-            }
-            TemplateError::Jinja { .. } => {
-                "shell text that Jinja2 misreads goes between {% raw %} and {% endraw %}".to_owned()
-            }
-            TemplateError::TooLong { .. } => {
-                "let a short script fetch the long one at boot".to_owned()
-            }
-            TemplateError::NoHeader { first, .. } if first.is_empty() => {
-                "the very first line has to be `#!/bin/bash` or another cloud-init header: no \
-                 blank line or comment before it ({#- ... -#} leaves no blank line behind)"
-                    .to_owned()
-            }
-            TemplateError::NoHeader { .. } => {
-                "begin with `#!/bin/bash`, `#cloud-config` or another cloud-init header".to_owned()
-            }
+    fn value(&self) -> Value {
+        context! {
+            AZ_SUBNET_DEF_ROUTE => self.site.cidr.router().to_string(),
+            ROUTE_DESTINATION => &self.route_destination,
+            VIP_ADDRESS => self.vip.address.to_string(),
+            VIP_PREFIX => self.vip.destination.prefix(),
+            AZ => self.site.az.as_str(),
+            SUBNET_ID => self.site.subnet.as_str(),
+            SUBNET_CIDR => self.site.cidr.to_string(),
+            VPC_ID => self.vpc.as_str(),
+            REGION => &self.region,
         }
     }
 }
@@ -158,12 +153,16 @@ impl Template {
     /// # Errors
     /// Where it isn't text, or isn't Jinja2.
     pub(crate) fn parse(name: &str, bytes: Vec<u8>) -> Result<Template, TemplateError> {
-        let source = text(name, bytes)?;
+        let source = readable(name, bytes)?;
+        if let Some(error) = carriage_return(name, &source, |line| line.contains('\r')) {
+            return Err(error);
+        }
         let mut environment = Environment::new();
         environment.set_debug(true);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
-        environment.set_unknown_method_callback(pycompat::unknown_method_callback);
+        environment.set_fuel(Some(STEPS_MAX));
+        builtins::add_to(&mut environment);
         environment
             .add_template_owned(name.to_owned(), source)
             .map_err(|error| jinja(name, &error))?;
@@ -176,37 +175,79 @@ impl Template {
     /// Where a variable isn't there, or the result is no user data.
     pub(crate) fn render(&self, vars: &Vars) -> Result<String, TemplateError> {
         let template = self.environment.get_template(&self.name).expect("parse() added it");
-        let context = context! {
-            AZ_SUBNET_DEF_ROUTE => vars.az_subnet_def_route.to_string(),
-            ROUTE_DESTINATION => &vars.route_destination,
-        };
-        let mut rendered = Bounded(Vec::new());
-        if let Err(error) = template.render_captured_to(context, &mut rendered) {
-            return Err(if error.kind() == ErrorKind::WriteFailure {
-                TemplateError::TooLong { name: self.name.clone() }
-            } else {
-                jinja(&self.name, &error)
-            });
+        let mut rendered = Bounded::default();
+        if let Err(error) = template.render_captured_to(vars.value(), &mut rendered) {
+            return Err(rendered.overflow(&self.name).unwrap_or_else(|| jinja(&self.name, &error)));
         }
-        let rendered = text(&self.name, rendered.0)?;
-        if HEADERS.iter().any(|header| rendered.starts_with(header)) {
-            Ok(rendered)
-        } else {
-            let first = shortened(rendered.lines().next().unwrap_or_default());
-            Err(TemplateError::NoHeader { name: self.name.clone(), first })
+        let rendered = readable(&self.name, rendered.bytes)?;
+        if let Some(error) = carriage_return(&self.name, &rendered, |line| line.ends_with('\r')) {
+            return Err(error);
+        }
+        match unfit(&rendered) {
+            None => Ok(rendered),
+            Some(mail) => {
+                let first = shortened(rendered.lines().next().unwrap_or_default());
+                Err(TemplateError::NoHeader { name: self.name.clone(), first, mail })
+            }
+        }
+    }
+
+    /// Renders with variables of the right form, before AWS was asked. Where the template asks for
+    /// the place that it is rendered for, only a name that doesn't exist is surely wrong.
+    ///
+    /// # Errors
+    /// As far as one is certain.
+    pub(crate) fn check_early(&self, vars: &Vars) -> Result<(), TemplateError> {
+        let template = self.environment.get_template(&self.name).expect("parse() added it");
+        let used = template.undeclared_variables(false);
+        let depends = OF_THE_SITE.iter().any(|name| used.contains(*name));
+        match self.render(vars) {
+            Err(error) if depends && !error.undefined_name().is_some_and(|n| used.contains(n)) => {
+                Ok(())
+            }
+            other => other.map(drop),
         }
     }
 }
 
+/// Whether cloud-init wouldn't take this; `true` where it is a mail, and not quite one.
+fn unfit(rendered: &str) -> Option<bool> {
+    if HEADERS.iter().any(|header| rendered.starts_with(header)) {
+        return None;
+    }
+    let early = &rendered.as_bytes()[..rendered.len().min(MIME_VERSION_WITHIN)];
+    let early = String::from_utf8_lossy(early).to_lowercase();
+    let mail = MAIL_HEADERS.iter().any(|header| rendered.starts_with(header));
+    if mail && early.contains("mime-version:") { None } else { Some(mail) }
+}
+
 /// Takes as much as EC2 does.
-struct Bounded(Vec<u8>);
+#[derive(Default)]
+struct Bounded {
+    bytes: Vec<u8>,
+    /// What didn't fit any more.
+    refused: Option<Vec<u8>>,
+}
+
+impl Bounded {
+    /// The rendered line at which it was too much, if it was.
+    fn overflow(&self, name: &str) -> Option<TemplateError> {
+        let refused = self.refused.as_ref()?;
+        let begin = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let line = 1 + self.bytes.iter().filter(|byte| **byte == b'\n').count();
+        let text = [&self.bytes[begin..], refused].concat();
+        let text = shortened(&String::from_utf8_lossy(&text));
+        Some(TemplateError::TooLong { name: name.to_owned(), line, text })
+    }
+}
 
 impl Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > USER_DATA_BYTES_MAX {
+        if self.bytes.len() + bytes.len() > USER_DATA_BYTES_MAX {
+            self.refused.get_or_insert_with(|| bytes.to_vec());
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -215,7 +256,7 @@ impl Write for Bounded {
     }
 }
 
-fn text(name: &str, bytes: Vec<u8>) -> Result<String, TemplateError> {
+fn readable(name: &str, bytes: Vec<u8>) -> Result<String, TemplateError> {
     let not_text = |what: String| TemplateError::NotText { name: name.to_owned(), what };
     if u64::try_from(bytes.len()).is_ok_and(|length| length > TEMPLATE_BYTES_MAX) {
         return Err(not_text(format!("longer than {TEMPLATE_BYTES_MAX} bytes")));
@@ -224,162 +265,15 @@ fn text(name: &str, bytes: Vec<u8>) -> Result<String, TemplateError> {
     if text.starts_with('\u{feff}') {
         return Err(not_text("text with a byte order mark".to_owned()));
     }
-    match text.split('\n').position(|line| line.ends_with('\r')) {
-        Some(index) => {
-            Err(TemplateError::CarriageReturn { name: name.to_owned(), line: index + 1 })
-        }
-        None => Ok(text),
-    }
+    Ok(text)
 }
 
-fn jinja(name: &str, error: &minijinja::Error) -> TemplateError {
-    let line = error.line().unwrap_or(1);
-    let source = error.template_source().unwrap_or_default();
-    let whole_line = source.lines().nth(line.saturating_sub(1)).unwrap_or_default();
-    let exact = error.range().and_then(|range| source.get(range)).filter(|text| !text.is_empty());
-    let kind = error.kind();
-    let undefined = kind == ErrorKind::UndefinedError;
-    // The detail of an undefined value is its name, which is the offending text.
-    let detail = error.detail().filter(|_| !undefined);
-    TemplateError::Jinja {
-        name: name.to_owned(),
-        line,
-        why: detail.map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
-        text: shortened(exact.unwrap_or(whole_line)),
-        undefined,
-    }
-}
-
-/// The first line of `text`, as long as fits into a message.
-fn shortened(text: &str) -> String {
-    const COLUMNS: usize = 60;
-    let line = text.trim().lines().next().unwrap_or_default();
-    match line.char_indices().nth(COLUMNS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
-    }
+/// The first line with a carriage return where none may be.
+fn carriage_return(name: &str, text: &str, has: fn(&str) -> bool) -> Option<TemplateError> {
+    let (index, line) = text.split('\n').enumerate().find(|(_, line)| has(line))?;
+    let text = shortened(&line.replace('\r', "\\r"));
+    Some(TemplateError::CarriageReturn { name: name.to_owned(), line: index + 1, text })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn vars() -> Vars {
-        Vars {
-            az_subnet_def_route: Ipv4Addr::new(172, 31, 48, 1),
-            route_destination: "10.0.0.10/32".to_owned(),
-        }
-    }
-
-    fn rendered(source: &str) -> Result<String, TemplateError> {
-        Template::parse("t.sh", source.as_bytes().to_vec())?.render(&vars())
-    }
-
-    fn refused(source: &str) -> (String, String) {
-        let error = rendered(source).expect_err(source);
-        (error.to_string(), error.hint())
-    }
-
-    #[test]
-    fn the_missions_variables_are_filled_in_and_nothing_is_escaped() {
-        let text = "#!/bin/bash\nip route add default via {{AZ_SUBNET_DEF_ROUTE}} # <&\">\n\
-                    VIP={{ ROUTE_DESTINATION.split('/')[0] }}\n";
-        assert_eq!(
-            rendered(text).unwrap(),
-            "#!/bin/bash\nip route add default via 172.31.48.1 # <&\">\nVIP=10.0.0.10",
-            "one newline at the end goes, as in Jinja2"
-        );
-    }
-
-    #[test]
-    fn what_the_file_is_called_changes_nothing() {
-        for name in ["t.html", "t.json", "t.yaml", "t"] {
-            let source = b"#!\n{{ '<' ~ ROUTE_DESTINATION ~ '\"' }}".to_vec();
-            let text = Template::parse(name, source).unwrap().render(&vars()).unwrap();
-            assert_eq!(text, "#!\n<10.0.0.10/32\"");
-        }
-    }
-
-    #[test]
-    fn a_name_that_is_not_there_is_an_error_with_its_line() {
-        let (error, hint) = refused("#!/bin/bash\n\nip addr add {{ ROUTE_DESTINATON }}\n");
-        assert_eq!(error, "t.sh:3: undefined value: `ROUTE_DESTINATON`");
-        assert!(hint.contains("AZ_SUBNET_DEF_ROUTE and ROUTE_DESTINATION"));
-    }
-
-    #[test]
-    fn what_jinja_cannot_parse_is_an_error_with_its_line() {
-        let (error, hint) = refused("#!/bin/bash\necho ${#array[@]}\n");
-        assert!(error.starts_with("t.sh:"), "{error}");
-        assert!(hint.contains("{% raw %}"), "{hint}");
-        let (error, _) = refused("#!/bin/bash\n{% if %}\n");
-        assert!(error.starts_with("t.sh:2: syntax error"), "{error}");
-    }
-
-    #[test]
-    fn other_files_the_time_and_chance_are_out_of_reach() {
-        for text in ["{% include '/etc/passwd' %}", "{{ now() }}", "{{ [1, 2]|random }}"] {
-            rendered(&format!("#!/bin/bash\n{text}\n")).expect_err(text);
-        }
-    }
-
-    #[test]
-    fn sixteen_kibibytes_are_taken_and_not_one_byte_more() {
-        let fill = |length: usize| "#!".to_owned() + &"x".repeat(length - 2);
-        assert_eq!(rendered(&fill(16_384)).unwrap().len(), USER_DATA_BYTES_MAX);
-        let (error, _) = refused(&fill(16_385));
-        assert!(error.contains("16384 bytes"), "{error}");
-        refused(
-            "#!{% for i in range(99999) %}{% for i in range(99999) %}x{% endfor %}{% endfor %}",
-        );
-    }
-
-    #[test]
-    fn only_what_cloud_init_runs_is_accepted() {
-        for header in HEADERS {
-            rendered(&format!("{header}\nx")).expect(header);
-        }
-        let (error, _) = refused("echo hello\n");
-        assert!(error.contains("begins with `echo hello`"), "{error}");
-        let (_, hint) = refused("\n#!/bin/bash\n");
-        assert!(hint.contains("no blank line"), "{hint}");
-        let (_, hint) = refused("{# what this is #}\n#!/bin/bash\n");
-        assert!(hint.contains("{#- ... -#}"), "{hint}");
-        rendered("{#- what this is -#}\n#!/bin/bash\n").expect("no blank line is left");
-        refused("");
-    }
-
-    #[test]
-    fn windows_line_ends_byte_order_marks_and_bytes_that_are_no_text_are_refused() {
-        let (error, hint) = refused("#!/bin/bash\necho\r\n");
-        assert_eq!(error, "t.sh:2: the line ends with CR LF");
-        assert!(hint.contains("sed"));
-        assert!(refused("\u{feff}#!/bin/bash\n").0.contains("byte order mark"));
-        let error = Template::parse("t.sh", vec![b'#', b'!', 0xff]).unwrap_err();
-        assert_eq!(error.to_string(), "t.sh is not UTF-8 text");
-    }
-
-    #[test]
-    fn our_own_example_takes_both_spellings_of_the_vip_and_is_a_shell_script() {
-        let source = include_bytes!("../../../examples/userdata_template.sh");
-        let template = Template::parse("userdata_template.sh", source.to_vec()).unwrap();
-        let of = |destination: &str| {
-            let route_destination = destination.to_owned();
-            template.render(&Vars { route_destination, ..vars() }).unwrap()
-        };
-        let script = of("10.0.0.10/32");
-        assert_eq!(script, of("10.0.0.10"));
-        assert!(script.starts_with("#!/bin/sh\n#\n"), "no comment of Jinja2's is left");
-        for line in ["VIP='10.0.0.10'", "ROUTER='172.31.48.1'"] {
-            assert!(script.lines().any(|of_script| of_script == line), "{line}");
-        }
-        let checked = std::process::Command::new("sh").args(["-n", "-c", &script]).status();
-        assert!(checked.unwrap().success());
-    }
-
-    #[test]
-    fn a_file_that_is_not_there_is_named() {
-        let error = Template::load(Path::new("/nonexistent/t.sh")).unwrap_err();
-        assert_eq!(error.to_string(), "the template /nonexistent/t.sh can't be read");
-    }
-}
+mod tests;

@@ -8,7 +8,6 @@ use rehome_core::controller::{Controller, Setup};
 use rehome_core::digest::sha256_hex;
 use rehome_core::fault::CallError;
 use rehome_core::names::SubnetId;
-use rehome_core::placement::Site;
 use rehome_core::preflight::{Order, Snapshot, Start, assess};
 use rehome_core::probe::Hearing;
 use rehome_core::record::Record;
@@ -106,7 +105,7 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
             }
         }
     };
-    let user_data = render_all(args, &prepared, &start.sites.order)?;
+    let user_data = render_all(args, &prepared, &start, aws.region())?;
     tell(&aws, &start);
     let setup = setup(args, &start, &snapshot, &user_data);
     if !args.operation.observe {
@@ -221,12 +220,15 @@ fn unknown_status(
 fn render_all(
     args: &RunArgs,
     prepared: &Prepared,
-    sites: &[Site],
+    start: &Start,
+    region: &str,
 ) -> Result<BTreeMap<SubnetId, String>, Failure> {
+    let sites = &start.sites.order;
     sites
         .iter()
         .map(|site| {
-            let rendered = prepared.template.render(&vars(args, site.cidr));
+            let vars = vars(args, site, &start.record.vpc, region);
+            let rendered = prepared.template.render(&vars);
             let text = rendered
                 .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint()))))?;
             Ok((site.subnet.clone(), text))

@@ -1,7 +1,8 @@
 //! What can be checked and taken before AWS is asked: contradictions, the template, the hook, the
 //! state directory with its lock, and a socket to probe with.
 
-use rehome_core::net::Cidr;
+use rehome_core::names::VpcId;
+use rehome_core::placement::Site;
 use rehome_core::record::Record;
 
 use crate::cli::RunArgs;
@@ -97,20 +98,23 @@ pub(crate) fn contradictions(args: &RunArgs) -> Vec<Problem> {
     problems
 }
 
-/// Reads the template and renders it once, so that a wrong one is found before anything is watched.
+/// Reads the template and looks at it without AWS, so that a wrong one is found before anything is
+/// watched. Whether it fits every subnet is known when EC2 has told which there are.
 fn load_template(args: &RunArgs) -> Result<Template, Failure> {
     let wrong = |error: TemplateError| Failure::wrong(Problem::of(&error, Some(error.hint())));
     let template = Template::load(&args.user_data_file).map_err(wrong)?;
-    let any: Cidr = Cidr::containing(args.vip().address, 24);
-    let vars = vars(args, any);
-    template.render(&vars).map_err(wrong)?;
+    let destination = &args.route_destination.text;
+    template.check_early(&Vars::sample(destination, args.vip())).map_err(wrong)?;
     Ok(template)
 }
 
 /// The template's variables for a subnet.
-pub(crate) fn vars(args: &RunArgs, subnet: Cidr) -> Vars {
+pub(crate) fn vars(args: &RunArgs, site: &Site, vpc: &VpcId, region: &str) -> Vars {
     Vars {
-        az_subnet_def_route: subnet.router(),
         route_destination: args.route_destination.text.clone(),
+        vip: args.route_destination.value,
+        site: site.clone(),
+        vpc: vpc.clone(),
+        region: region.to_owned(),
     }
 }
