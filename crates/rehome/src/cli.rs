@@ -17,6 +17,7 @@ use crate::iam_policy::PolicyArgs;
 use crate::lab::LabArgs;
 use crate::manual::{CompletionsArgs, ManArgs};
 use crate::monitor_net::MonitorNetArgs;
+use crate::userdata::UserDataArgs;
 
 /// Keeps a secondary (overlay) IP address alive on EC2.
 #[derive(Debug, Parser)]
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Pause(PauseArgs),
     /// End a pause
     Resume(ResumeArgs),
+    /// What a replacement is told at its first boot
+    UserData(UserDataArgs),
     /// EC2 on this machine: real packets, no account
     Lab(Box<LabArgs>),
     /// Write the man pages of all commands to a folder

@@ -30,6 +30,7 @@ mod store;
 mod survey;
 mod template;
 mod unit;
+mod userdata;
 
 use cli::{Cli, Command};
 
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::IamPolicy(args) => iam_policy::print(&args),
         Command::Pause(args) => pause::pause(&args),
         Command::Resume(args) => pause::resume(&args),
+        Command::UserData(args) => userdata::run(args),
         Command::Lab(args) => lab::run(*args),
         Command::Man(args) => manual::man(&args),
         Command::Completions(args) => manual::completions(&args),

@@ -5,10 +5,10 @@
 //! Nothing is decided here, and nothing is retried.
 //!
 //! Reading order: the connection ([`client`]), its HTTP ([`http`]), what is sent in the core's name
-//! ([`calls`], [`mod@write`]), what is read at the start ([`read`]), the translations ([`convert`],
-//! [`path`], [`error`]), and the metadata service ([`imds`]). For examining: requests that are only
-//! tried ([`dry`]), rules in full ([`rules`]), what is seen by the way ([`note`]), and what is asked
-//! of IAM ([`iam`]).
+//! ([`calls`], [`mod@write`]), what is read at the start ([`read`]) or to render user data
+//! ([`place`]), the translations ([`convert`], [`path`], [`error`]), and the metadata service
+//! ([`imds`]). For examining: requests that are only tried ([`dry`]), rules in full ([`rules`]), what
+//! is seen by the way ([`note`]), and what is asked of IAM ([`iam`]).
 
 mod calls;
 pub(crate) mod client;
@@ -20,6 +20,7 @@ mod iam;
 pub(crate) mod imds;
 pub(crate) mod note;
 mod path;
+pub(crate) mod place;
 mod read;
 mod rules;
 #[cfg(test)]

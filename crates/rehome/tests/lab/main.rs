@@ -28,4 +28,5 @@ mod refusals;
 mod returns;
 mod story;
 mod tables;
+mod userdata;
 mod zones;
