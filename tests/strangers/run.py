@@ -6,9 +6,9 @@ the instance that holds the overlay address, and looks at the outcome with the l
 with the AWS CLI, from inside and from this host. Then, each in a lab of its own: clients.py uses
 and abuses the whole API, recorded.py holds every call of a failover against AWS's model and against
 the printed policy, policy.py has that policy deployed, agent.py lets Pacemaker's agent move an
-address, and contract.py puts the same calls to a lab and to moto. Prints each check, then `N
-passed, N failed`; exit 0 only if none failed. Called by `cargo xtask test` with the Python of the
-strangers' venv.
+address, and contract.py puts the same calls to a lab and to moto; templates.py puts templates to
+rehome and to Jinja2. Prints each check, then `N passed, N failed`; exit 0 only if none failed.
+Called by `cargo xtask test` with the Python of the strangers' venv.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import clients
 import contract
 import policy
 import recorded
+import templates
 from lab import COMMAND_SECONDS, Failed, Lab, check, conclude, expect, only, run
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -237,6 +238,7 @@ def main():
     policy.run(rehome, results)
     agent.run(rehome, options.agents, results)
     contract.run(rehome, results)
+    templates.run(rehome, results)
     return conclude(results)
 
 

@@ -183,6 +183,7 @@ fn subject(call: &Call) -> Option<String> {
         }
         Call::Launch(_)
         | Call::Instances { .. }
+        | Call::Listed { .. }
         | Call::Statuses { .. }
         | Call::Tables { .. }
         | Call::Path { .. }
