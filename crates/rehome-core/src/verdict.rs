@@ -102,7 +102,8 @@ pub enum Verdict {
         /// Since when the VIP has been silent.
         since: Mono,
     },
-    /// Both addresses are silent, EC2 says ok, and the way there changed. Repair: none; name it.
+    /// The VIP is silent, alone or with the primary address, EC2 says ok, and the way there changed.
+    /// Repair: none; name it.
     PathClosed(Vec<String>),
     /// Too little evidence. Repair: none; keep looking.
     Unknown(String),
@@ -164,7 +165,11 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         }
     }
     if evidence.primary == Hearing::Answers {
-        return Verdict::AddressLost { since };
+        // A rule that closes the way to the overlay address alone looks like a guest without it.
+        return match way(evidence, since) {
+            Err(verdict) => verdict,
+            Ok(()) => Verdict::AddressLost { since },
+        };
     }
     if let Some(check) = impaired {
         return Verdict::HolderDead { reason: Reason::StatusCheck(check.clone()), since };
@@ -172,10 +177,18 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     if let Hearing::Unknown(why) = &evidence.primary {
         return Verdict::Unknown(format!("the holder's primary address: {why}"));
     }
+    match way(evidence, since) {
+        Err(verdict) => verdict,
+        Ok(()) => Verdict::HolderDead { reason: Reason::Unreachable, since },
+    }
+}
+
+/// Whether the way to the holder is as it was when it last worked; else the verdict that follows.
+fn way(evidence: &Evidence, since: Mono) -> Result<(), Verdict> {
     match fresh(evidence.path.as_ref(), since) {
-        Err(why) => Verdict::Unknown(format!("groups and ACLs on the way: {why}")),
-        Ok(changed) if !changed.is_empty() => Verdict::PathClosed(changed.clone()),
-        Ok(_) => Verdict::HolderDead { reason: Reason::Unreachable, since },
+        Err(why) => Err(Verdict::Unknown(format!("groups and ACLs on the way: {why}"))),
+        Ok(changed) if !changed.is_empty() => Err(Verdict::PathClosed(changed.clone())),
+        Ok(_) => Ok(()),
     }
 }
 

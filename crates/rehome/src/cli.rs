@@ -101,7 +101,8 @@ pub(crate) struct Given<T> {
     pub(crate) value: T,
 }
 
-fn destination(text: &str) -> Result<Given<Vip>, VipError> {
+/// What `--route-destination` takes.
+pub(crate) fn destination(text: &str) -> Result<Given<Vip>, VipError> {
     Ok(Given { text: text.to_owned(), value: Vip::of_destination(text)? })
 }
 

@@ -17,7 +17,6 @@ use crate::run::sources::sources;
 mod gather;
 mod machine;
 mod print;
-mod way;
 
 /// There are warnings, and nothing worse.
 const WARNINGS: u8 = 3;

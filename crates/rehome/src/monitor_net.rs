@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-mod netlink;
+pub(crate) mod netlink;
 mod persist;
 mod plan;
 

@@ -5,6 +5,7 @@
 //! the comparison with Jinja2 ([`batch`]).
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,7 +13,7 @@ use clap::{Args, Subcommand};
 use rehome_core::names::{Az, GroupId, InstanceId, KeyName, SubnetId};
 use rehome_core::net::Vip;
 
-use crate::cli::Given;
+use crate::cli::{Given, destination};
 use crate::fail::{FAILED, Failure, Problem};
 use crate::template::{Template, TemplateError, Vars};
 
@@ -43,8 +44,11 @@ pub(crate) struct RenderArgs {
     #[arg(long, value_name = "FILE")]
     user_data_file: PathBuf,
     /// The address, as routes carry it (like 10.0.0.10/32)
-    #[arg(long, value_name = "CIDR")]
+    #[arg(long, value_name = "CIDR", value_parser = destination)]
     route_destination: Given<Vip>,
+    /// Address in a wide destination that answers probes
+    #[arg(long, value_name = "IP")]
+    probe_address: Option<Ipv4Addr>,
     /// Subnet that the machine would boot in
     #[arg(long, value_name = "ID", conflicts_with = "az")]
     #[arg(required_unless_present_any = ["az", "check"])]
@@ -89,6 +93,8 @@ pub(crate) fn run(args: UserDataArgs) -> Result<ExitCode, Failure> {
 fn render(args: &RenderArgs) -> Result<ExitCode, Failure> {
     let template = Template::load(&args.user_data_file).map_err(|error| wrong(&error))?;
     let vip = args.route_destination.value;
+    let vip = args.probe_address.map_or(Ok(vip), |address| vip.probed_at(address));
+    let vip = vip.map_err(|error| Failure::wrong(Problem::of(&error, None)))?;
     let sample = Vars::sample(&args.route_destination.text, vip);
     template.check_early(&sample).map_err(|error| wrong(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -10,8 +10,8 @@ use crate::probe::Hearing;
 use crate::record::{Move, Stage};
 use crate::say::Line;
 use crate::time::{Mono, Short, Unix};
-use crate::verdict::{Reason, Seen, Verdict};
-use crate::world::Instance;
+use crate::verdict::{HolderSeen, Reason, Seen, Verdict};
+use crate::world::{Instance, InstanceState};
 
 /// Seconds in an hour and in a day, for the budget.
 const HOUR: u64 = 3_600;
@@ -113,10 +113,7 @@ impl Controller {
         let running =
             matches!(reason, Reason::Unreachable | Reason::AddressLost | Reason::StatusCheck(_));
         if self.record.heard_by.is_empty() && running {
-            let vip = self.record.vip;
-            return Some(format!(
-                "{vip} has never answered, so its silence is no failure; make it answer once"
-            ));
+            return Some(self.never_answered());
         }
         // An earlier process may have begun a move that AWS doesn't show yet. A VIP that answers
         // is a reading of its own: nothing can have been under way then.
@@ -129,6 +126,11 @@ impl Controller {
             ));
         }
         self.spent(self.unix(now)).or_else(|| self.nowhere())
+    }
+
+    fn never_answered(&self) -> String {
+        let vip = self.record.vip;
+        format!("{vip} has never answered, so its silence is no failure; make it answer once")
     }
 
     /// The budget that is used up, where one is.
@@ -154,6 +156,15 @@ impl Controller {
         if !matches!(self.vip_hearing(now), Hearing::Silent { .. }) {
             return;
         }
+        let running = matches!(
+            self.views.holder.as_ref().map(|seen| &seen.what),
+            Some(Ok(HolderSeen::There { state: InstanceState::Running, .. }))
+        );
+        if self.record.heard_by.is_empty() && running {
+            let why = self.never_answered();
+            self.say_once(Line::Held { why });
+            return;
+        }
         match verdict {
             Verdict::Unknown(_)
             | Verdict::PathClosed(_)
@@ -168,7 +179,7 @@ impl Controller {
     }
 }
 
-fn brief(holder: &Option<Seen<crate::verdict::HolderSeen>>) -> &'static str {
+fn brief(holder: &Option<Seen<HolderSeen>>) -> &'static str {
     match holder {
         Some(Seen { what: Ok(_), .. }) => "nothing is moved on a guess",
         Some(Seen { what: Err(_), .. }) | None => "while EC2 can't be read nothing is moved",

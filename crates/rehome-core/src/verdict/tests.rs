@@ -119,6 +119,11 @@ fn a_change_on_the_way_holds_and_names_it() {
         judge(&evidence).to_string(),
         "the path is closed: security group sg-1a2b3c4d changed"
     );
+    // Also where it closes the way to the overlay address alone.
+    evidence.primary = Hearing::Answers;
+    assert!(matches!(judge(&evidence), Verdict::PathClosed(_)));
+    evidence.path = None;
+    assert!(matches!(judge(&evidence), Verdict::Unknown(_)));
 }
 
 #[test]

@@ -72,6 +72,7 @@ impl Aws {
                 send(action, request.send_with(ec2)).await.map(|_| ())
             }
             Call::Instances { .. }
+            | Call::Listed { .. }
             | Call::Statuses { .. }
             | Call::Tables { .. }
             | Call::Path { .. }

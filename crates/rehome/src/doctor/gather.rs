@@ -102,7 +102,7 @@ async fn of_aws(aws: &Aws, args: &RunArgs, order: &Order, facts: &mut Facts) {
         None => None,
     };
     facts.region = Ok(region(own));
-    let texts = render(args, &wanted(order, facts).sites, facts);
+    let texts = render(args, aws.region(), &wanted(order, facts).sites, facts);
     for call in trials(order, facts) {
         facts.trials.push(tried(aws, call, &texts).await);
     }
@@ -200,7 +200,13 @@ fn permissions(asked: Vec<Asked>) -> Vec<Read> {
 }
 
 /// Renders user data for each site: the texts, while the facts keep their digests only.
-fn render(args: &RunArgs, sites: &[Site], facts: &mut Facts) -> BTreeMap<SubnetId, String> {
+fn render(
+    args: &RunArgs,
+    region: &str,
+    sites: &[Site],
+    facts: &mut Facts,
+) -> BTreeMap<SubnetId, String> {
+    let Some(vpc) = facts.vpc.clone() else { return BTreeMap::new() };
     let told =
         |error: crate::template::TemplateError| -> Refusal { refusal(&error, &error.hint()) };
     let template = Template::load(&args.user_data_file).map_err(told);
@@ -209,7 +215,7 @@ fn render(args: &RunArgs, sites: &[Site], facts: &mut Facts) -> BTreeMap<SubnetI
         let rendered = template
             .as_ref()
             .map_err(Clone::clone)
-            .and_then(|template| template.render(&vars(args, site.cidr)).map_err(told));
+            .and_then(|template| template.render(&vars(args, site, &vpc, region)).map_err(told));
         if let Ok(text) = &rendered {
             texts.insert(site.subnet.clone(), text.clone());
         }

@@ -5,17 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::ifaddrs::getifaddrs;
-use rehome_core::doctor::{Machine, Ping};
+use rehome_core::doctor::{Machine, Ping, Way};
 use rehome_core::net::Vip;
 use rehome_core::preflight::Refusal;
 use rehome_core::record::Record;
 use tokio::time::{Instant, timeout_at};
 
-use super::way::way;
 use crate::cli::RunArgs;
 use crate::fail::Problem;
 use crate::hook;
 use crate::icmp::prober::{Prober, ProberError};
+use crate::monitor_net::netlink::Netlink;
 use crate::store::directory;
 use crate::store::look::{look, recorded};
 
@@ -30,7 +30,7 @@ pub(super) fn machine(
     args: &RunArgs,
     prober: &Result<Prober, ProberError>,
 ) -> (Machine, Result<Option<Record>, Refusal>) {
-    let vip = args.route_destination.value;
+    let vip = args.vip();
     let icmp = match prober {
         Ok(_) => Ok(()),
         Err(error) => Err(refusal(error, error.hint().unwrap_or_default())),
@@ -107,4 +107,11 @@ pub(super) async fn pings(
         }
     }
     pings
+}
+
+/// The way that the kernel would send a packet to `target`; none where there is none.
+fn way(target: Ipv4Addr) -> Option<Way> {
+    let route = Netlink::open().and_then(|mut netlink| netlink.way_to(target));
+    let route = route.inspect_err(|error| tracing::debug!(%error, "no way")).ok()?;
+    Some(Way { source: route.source?, gateway: route.gateway })
 }

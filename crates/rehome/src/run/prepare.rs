@@ -112,7 +112,7 @@ fn load_template(args: &RunArgs) -> Result<Template, Failure> {
 pub(crate) fn vars(args: &RunArgs, site: &Site, vpc: &VpcId, region: &str) -> Vars {
     Vars {
         route_destination: args.route_destination.text.clone(),
-        vip: args.route_destination.value,
+        vip: args.vip(),
         site: site.clone(),
         vpc: vpc.clone(),
         region: region.to_owned(),

@@ -41,7 +41,7 @@ pub(crate) fn render_each(orders: impl BufRead, answers: &mut impl Write) -> io:
 }
 
 fn answer(order: Order) -> io::Result<Answer> {
-    let vip: Vip = order.route_destination.parse().map_err(io::Error::other)?;
+    let vip = Vip::of_destination(&order.route_destination).map_err(io::Error::other)?;
     let vars = Vars {
         route_destination: order.route_destination,
         vip,

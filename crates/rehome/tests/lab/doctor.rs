@@ -500,7 +500,7 @@ fn an_api_that_cannot_answer_is_unknown_and_missing_credentials_and_region_are_f
 }
 
 #[test]
-#[ignore = "needs the lab's actions on security-group rules and network-ACL entries"]
+
 fn groups_and_acls_that_stop_pings_are_found_with_the_commands_that_mend_them() {
     let lab = Lab::up("instant");
     let group = lab.holder.security_groups[0].clone();

@@ -239,7 +239,7 @@ const HOLDERS: &[Row] = &[
         },
         "replaceable",
         Warning,
-        "would not have the spot request sir-1",
+        "would not have the persistent spot request sir-1",
         "--accept-loss spot",
     ),
     (
