@@ -102,8 +102,8 @@ pub enum Verdict {
         /// Since when the VIP has been silent.
         since: Mono,
     },
-    /// The VIP is silent, alone or with the primary address, EC2 says ok, and the way there changed.
-    /// Repair: none; name it.
+    /// The VIP is silent, alone or with the primary address, EC2 says ok, and the way there
+    /// changed. Repair: none; name it.
     PathClosed(Vec<String>),
     /// Too little evidence. Repair: none; keep looking.
     Unknown(String),

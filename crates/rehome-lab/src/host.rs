@@ -157,8 +157,8 @@ fn remedies(step: Step, facts: &Facts) -> Vec<&'static str> {
     let mut remedies = Vec::new();
     if step == Step::Filter {
         remedies.push(
-            "sudo modprobe -a nf_tables nf_conntrack nft_ct nft_numgen, on a kernel that has them as \
-             modules",
+            "sudo modprobe -a nf_tables nf_conntrack nft_ct nft_numgen, on a kernel that has them \
+             as modules",
         );
     }
     if facts.none_allowed {

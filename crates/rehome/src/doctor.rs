@@ -1,7 +1,7 @@
 //! `rehome doctor`: every precondition of a move, proven by reads and DryRuns.
 //!
-//! What is read and tried is gathered ([`gather`], [`machine`], [`way`]), judged by the core, and printed
-//! ([`print`]). Nothing is changed, neither here nor on AWS, and nothing is left behind.
+//! What is read and tried is gathered ([`gather`], [`machine`]), judged by the core, and printed
+//! ([`mod@print`]). Nothing is changed, neither here nor on AWS, and nothing is left behind.
 
 use std::process::ExitCode;
 

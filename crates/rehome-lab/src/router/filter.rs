@@ -1,10 +1,10 @@
 //! The packet filter: security groups, network ACLs, and what `break` cuts or thins out. Pure.
 //!
 //! ```text
-//! from a port --> raw: cut? lost? --> forward: group of the sender (egress)
-//!                                              ACL of its subnet (outbound)  } between
-//!                                              ACL of the other  (inbound)   } subnets only
-//!                                              group of the receiver (ingress) --> raw --> to a port
+//! from a port -> raw: cut? lost? -> forward: group of the sender (egress)
+//!                                            ACL of its subnet (outbound)  } between
+//!                                            ACL of the other  (inbound)   } subnets only
+//!                                            group of the receiver (ingress) -> raw -> to a port
 //! ```
 //!
 //! A group is stateful at its own interface: what it let through once, and the answers to it, pass

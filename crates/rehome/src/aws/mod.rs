@@ -7,8 +7,8 @@
 //! Reading order: the connection ([`client`]), its HTTP ([`http`]), what is sent in the core's name
 //! ([`calls`], [`mod@write`]), what is read at the start ([`read`]) or to render user data
 //! ([`place`]), the translations ([`convert`], [`path`], [`error`]), and the metadata service
-//! ([`imds`]). For examining: requests that are only tried ([`dry`]), rules in full ([`rules`]), what
-//! is seen by the way ([`note`]), and what is asked of IAM ([`iam`]).
+//! ([`imds`]). For examining: requests that are only tried ([`dry`]), rules in full ([`rules`]),
+//! what is seen by the way ([`note`]), and what is asked of IAM ([`iam`]).
 
 mod calls;
 pub(crate) mod client;

@@ -108,7 +108,7 @@ pub(crate) struct Prober {
 /// we choose the identifier.
 #[derive(Debug)]
 struct Channel {
-    /// Counts channels, see [`Prober::identifier`].
+    /// Counts channels, see [`identifier`].
     nth: u16,
     sockets: VecDeque<(Mono, AsyncSocket)>,
 }
