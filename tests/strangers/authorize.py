@@ -14,7 +14,8 @@ Asked = collections.namedtuple("Asked", "action resource context")
 # Those that take no resource, and so are for `*`.
 LISTINGS = {
     "DescribeAvailabilityZones", "DescribeImages", "DescribeInstanceCreditSpecifications",
-    "DescribeInstanceStatus", "DescribeInstanceTypeOfferings", "DescribeInstances",
+    "DescribeInstanceStatus", "DescribeInstanceTypeOfferings", "DescribeInstanceTypes",
+    "DescribeInstances", "DescribeSpotInstanceRequests",
     "DescribeKeyPairs", "DescribeNetworkAcls", "DescribeNetworkInterfaces",
     "DescribePlacementGroups", "DescribeRouteTables", "DescribeSecurityGroups", "DescribeSubnets",
     "DescribeVolumes", "DescribeVpcs",

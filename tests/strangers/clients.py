@@ -18,7 +18,8 @@ import xml.etree.ElementTree
 
 from lab import Lab, check, conclude, ended, expect, only
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2] / "crates/rehome-lab/src/wire/query.rs"
+WIRE = pathlib.Path(__file__).resolve().parents[2] / "crates/rehome-lab/src/wire"
+SOURCES = [WIRE / "query.rs", WIRE / "rules.rs"]
 CLI_SECONDS = 90
 CALL_SECONDS = 30
 # The AWS CLI takes half a second of a core to start.
@@ -37,7 +38,7 @@ SIGNED = (
 
 def actions():
     """Every action that the lab's source reads, by service."""
-    text = SOURCE.read_text(encoding="utf-8")
+    text = "\n".join(source.read_text(encoding="utf-8") for source in SOURCES)
     quoted = r'"((?:[A-Z][a-z0-9]+){2,})"'
     found = set(re.findall(r"^\s+\(\s*" + quoted + ",", text, re.M))
     found |= set(re.findall(r"^\s+" + quoted + r" =>", text, re.M))
@@ -71,6 +72,7 @@ class Story:
             ("the AWS CLI reads everything", self.cli_reads),
             ("the AWS CLI filters, queries and pages", self.cli_shapes),
             ("the AWS CLI changes everything", self.cli_changes),
+            ("the AWS CLI changes groups and ACLs", self.cli_rules),
             ("the AWS CLI waits and asks only", self.cli_waits),
             ("the AWS CLI has used every action of the lab", self.cli_complete),
             ("unsigned and wrongly signed requests are refused", self.unsigned),
@@ -166,6 +168,34 @@ class Story:
                 continue
             expect(False, "%s came though it can't" % name)
 
+    def spare_rules(self):
+        """A group and an ACL that nobody uses, and what may be asked about them, by action."""
+        vpc = {"VpcId": self.named["vip-a"]["VpcId"]}
+        group = dict(vpc, GroupName="spare", Description="of a test")
+        made = {"GroupId": self.ec2.create_security_group(**group)["GroupId"]}
+        acl = self.ec2.create_network_acl(**vpc)["NetworkAcl"]["NetworkAclId"]
+        rule = lambda port: dict(made, IpPermissions=[{
+            "IpProtocol": "tcp", "FromPort": port, "ToPort": port,
+            "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}])
+        self.ec2.authorize_security_group_ingress(**rule(22))
+        self.ec2.authorize_security_group_egress(**rule(22))
+        place = lambda number: {"NetworkAclId": acl, "RuleNumber": number, "Egress": False}
+        entry = lambda number: dict(place(number), Protocol="-1", RuleAction="allow",
+                                    CidrBlock="10.0.0.0/8")
+        self.ec2.create_network_acl_entry(**entry(10))
+        default = next(acl for acl in self.ec2.describe_network_acls()["NetworkAcls"]
+                       if acl["IsDefault"])
+        used = default["Associations"][0]["NetworkAclAssociationId"]
+        return {
+            "CreateSecurityGroup": dict(group, GroupName="another"), "DeleteSecurityGroup": made,
+            "AuthorizeSecurityGroupIngress": rule(80), "AuthorizeSecurityGroupEgress": rule(80),
+            "RevokeSecurityGroupIngress": rule(22), "RevokeSecurityGroupEgress": rule(22),
+            "CreateNetworkAcl": vpc, "DeleteNetworkAcl": {"NetworkAclId": acl},
+            "CreateNetworkAclEntry": entry(20), "ReplaceNetworkAclEntry": entry(10),
+            "DeleteNetworkAclEntry": place(10),
+            "ReplaceNetworkAclAssociation": {"AssociationId": used, "NetworkAclId": acl},
+        }
+
     def dry_runs(self):
         """Every action whose input has `DryRun` and that the model lets us call with these ids."""
         from botocore.exceptions import ClientError
@@ -189,6 +219,7 @@ class Story:
             "DescribeInstanceAttribute": {
                 "InstanceId": self.fleet[1], "Attribute": "userData"},
         }
+        named.update(self.spare_rules())
         before = self.ec2.describe_route_tables()["RouteTables"]
         asked = 0
         for action in sorted(actions()):
@@ -311,6 +342,39 @@ class Story:
         ]:
             self.aws("ec2", *words)
         self.named["by-cli"] = one
+
+    def cli_rules(self):
+        vpc = ["--vpc-id", self.named["vip-a"]["VpcId"]]
+        group = json.loads(self.aws("ec2", "create-security-group", "--group-name", "by-cli",
+                                    "--description", "of a test", *vpc))["GroupId"]
+        acl = json.loads(self.aws("ec2", "create-network-acl", *vpc))["NetworkAcl"]["NetworkAclId"]
+        home = self.named["vip-a"]["SubnetId"]
+        subnet = ["--filters", "Name=association.subnet-id,Values=" + home, "--output", "text",
+                  "--query", "NetworkAcls[0].Associations[?SubnetId=='%s'].NetworkAclAssociationId"
+                  % home]
+        before = self.aws("ec2", "describe-network-acls", "--query", "NetworkAcls[?IsDefault]."
+                          "NetworkAclId", "--output", "text").strip()
+        rule = ["--group-id", group, "--protocol", "tcp", "--port", "22", "--cidr", "10.0.0.0/8"]
+        out = ["--group-id", group, "--ip-permissions",
+               "IpProtocol=tcp,FromPort=22,ToPort=22,IpRanges=[{CidrIp=10.0.0.0/8}]"]
+        place = ["--network-acl-id", acl, "--rule-number", 10, "--ingress"]
+        entry = [*place, "--protocol", "-1", "--cidr-block", "10.0.0.0/8", "--rule-action"]
+        for words in [
+            ["authorize-security-group-ingress", *rule],
+            ["authorize-security-group-egress", *out],
+            ["revoke-security-group-ingress", *rule],
+            ["revoke-security-group-egress", *out],
+            ["create-network-acl-entry", *entry, "allow"],
+            ["replace-network-acl-entry", *entry, "deny"],
+            ["delete-network-acl-entry", *place],
+        ]:
+            self.aws("ec2", *words)
+        for to in (acl, before):
+            used = self.aws("ec2", "describe-network-acls", *subnet).strip()
+            self.aws("ec2", "replace-network-acl-association", "--association-id", used,
+                     "--network-acl-id", to)
+        self.aws("ec2", "delete-network-acl", "--network-acl-id", acl)
+        self.aws("ec2", "delete-security-group", "--group-id", group)
 
     def cli_waits(self):
         self.aws("ec2", "wait", "instance-terminated", "--instance-ids", self.named["by-cli"])

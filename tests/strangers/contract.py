@@ -420,7 +420,7 @@ class Contract:
         ]
 
     def complete(self):
-        called = {call.action for call in story()}
+        called = {call.action for call in story() + rules()}
         missing = {kebab(action).replace("-", "_") for action in actions()} - called
         expect(not missing, "never called: %s" % sorted(missing))
 
