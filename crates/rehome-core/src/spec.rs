@@ -2,7 +2,7 @@
 //!
 //! The launch spec is read while the holder is healthy, because a terminated instance no longer
 //! tells it. What is copied as read, what is rebuilt and what is never carried over follows the
-//! table in `docs/replacement.md`.
+//! table in `docs/launch-spec.md`.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -281,3 +281,6 @@ fn carried_tags(holder: &Instance) -> BTreeMap<String, String> {
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
