@@ -1,12 +1,14 @@
-//! The project's own commands: `cargo xtask test`, `generate` and `audit`.
+//! The project's own commands: `cargo xtask test`, `generate`, `audit` and `bench`.
 //!
 //! `test` is the one door: everything a change must pass, in an order that compiles the AWS SDK
 //! once and checks it once. `audit` holds what needs tools that are slow to build. CI runs both.
-//! Reading order: the commands ([`mod@test`], [`audit`]), their stages ([`setup`], [`tidy`],
-//! [`readme`], [`build`], [`manual`], [`lab`]), what runs and reports them ([`stage`], [`process`],
-//! [`cargo`]).
+//! `bench` measures what the documents quote, and is run by hand.
+//! Reading order: the commands ([`mod@test`], [`audit`], [`mod@bench`]), their stages ([`setup`],
+//! [`tidy`], [`readme`], [`build`], [`manual`], [`lab`]), what runs and reports them ([`stage`],
+//! [`process`], [`cargo`]).
 
 mod audit;
+mod bench;
 mod build;
 mod cargo;
 mod lab;
@@ -30,6 +32,9 @@ usage: cargo xtask <command>
         writes the man pages in docs/man anew
   audit
         supply chain and unused dependencies; builds its tools under target/tools when missing
+  bench outage [--json] [--pace real|fast] [--rehome FILE]
+        what a client misses with rehome, beside the same failover step by step: four minutes in
+        two labs; fast is for trying the bench itself, FILE a binary to measure as it is
 
 stages of test, in order: set-up, fmt, tidy, readme, clippy, doc, build, manual, resolution, tests,
 lab, strangers. --no-lab leaves out everything that needs namespaces, the strangers included.";
@@ -43,6 +48,10 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test", options @ ..] => match test::Options::parse(options) {
             Ok(options) => test::run(&options),
+            Err(error) => return usage(&error.to_string()),
+        },
+        ["bench", words @ ..] => match bench::parse(words) {
+            Ok(asked) => bench::run(&asked),
             Err(error) => return usage(&error.to_string()),
         },
         ["generate"] => manual::generate(),

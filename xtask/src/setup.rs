@@ -87,6 +87,18 @@ pub(crate) fn set_up(lab: bool, strangers: bool) -> Result<String> {
     Ok(notes.join("; "))
 }
 
+/// Prepares what a bench needs: the lab, and Python with an SDK in it.
+///
+/// # Errors
+///
+/// As [`set_up`].
+pub(crate) fn for_bench() -> Result<()> {
+    set_up(true, false)?;
+    packages(&STRANGERS_PACKAGES)?;
+    python_packages()?;
+    Ok(())
+}
+
 fn packages(wanted: &[Package]) -> Result<String> {
     let missing: Vec<&str> =
         wanted.iter().filter(|package| !(package.present)()).map(|package| package.name).collect();
