@@ -50,6 +50,19 @@ fn an_instance_that_a_list_still_has_isnt_gone() {
 }
 
 #[test]
+fn an_instance_isnt_gone_while_no_list_can_be_read() {
+    let mut world = World::new();
+    world.run(secs(30));
+    world.kill("i-0000000a");
+    world.instance("i-0000000a").hidden = 1_000;
+    world.unlisted.push(id("i-0000000a"));
+    world.fault =
+        Some(Box::new(|call, _| matches!(call, Call::Listed { .. }).then(|| (throttled(), false))));
+    world.run(secs(120));
+    assert!(!world.has_line("due to: not found"), "{:#?}", world.lines);
+}
+
+#[test]
 fn an_instance_that_no_list_has_any_more_is_gone() {
     let mut world = World::new();
     world.run(secs(30));
