@@ -11,7 +11,7 @@ use rehome_core::permissions::{Scope, profile_name};
 use rehome_core::preflight::{Snapshot, Start};
 use tokio::runtime::Builder;
 
-use crate::aws::client::{Aws, ConnectOptions};
+use crate::aws::client::Aws;
 use crate::cli::RunArgs;
 use crate::fail::{FAILED, Failure, Problem, TEMPORARY};
 use crate::run;
@@ -83,7 +83,7 @@ pub(crate) fn print(args: &PolicyArgs) -> Result<ExitCode, Failure> {
 
 /// Reads what the configuration is about.
 async fn scope(args: &PolicyArgs) -> Result<Scope, Failure> {
-    let aws = Aws::connect(ConnectOptions::default())
+    let aws = Aws::connect()
         .await
         .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint().to_owned()))))?;
     let order = args.run.order();

@@ -35,13 +35,6 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 /// Pages of one listing: 100,000 tables. More is an endpoint that never ends.
 const PAGES_MAX: usize = 1_000;
 
-/// What can be said about the connection beside the standard chain.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ConnectOptions {
-    /// The region, where it isn't left to the environment, the profile or the metadata service.
-    pub(crate) region: Option<String>,
-}
-
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
@@ -77,12 +70,8 @@ impl Aws {
     ///
     /// # Errors
     /// Where no region is named anywhere.
-    pub(crate) async fn connect(options: ConnectOptions) -> Result<Aws, ConnectError> {
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).http_client(http::client());
-        if let Some(region) = options.region {
-            loader = loader.region(aws_config::Region::new(region));
-        }
+    pub(crate) async fn connect() -> Result<Aws, ConnectError> {
+        let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http::client());
         let shared = loader.load().await;
         let region = shared.region().ok_or(ConnectError::NoRegion)?.to_string();
         Ok(Aws::with(&shared, region))

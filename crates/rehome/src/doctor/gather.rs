@@ -18,7 +18,7 @@ use rehome_core::world::Instance;
 use tokio::time::timeout;
 
 use super::machine::{machine, pings, refusal};
-use crate::aws::client::{Aws, ConnectOptions};
+use crate::aws::client::Aws;
 use crate::aws::imds;
 use crate::aws::note::{Asked, noted};
 use crate::cli::RunArgs;
@@ -43,7 +43,7 @@ pub(super) async fn gather(args: &RunArgs, order: &Order, from: &[Option<Ipv4Add
         observing: args.operation.observe,
         ..Facts::unread(machine, &CallError::NotSent("there is no region".to_owned()))
     };
-    match Aws::connect(ConnectOptions::default()).await {
+    match Aws::connect().await {
         Ok(aws) => of_aws(&aws, args, order, &mut facts).await,
         Err(error) => facts.region = Err(refusal(&error, error.hint())),
     }

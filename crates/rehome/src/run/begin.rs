@@ -19,7 +19,7 @@ use super::prepare::{Prepared, vars};
 use super::sources::sources;
 use super::trial::try_out;
 use super::watch::Watch;
-use crate::aws::client::{Aws, ConnectOptions};
+use crate::aws::client::Aws;
 use crate::cli::RunArgs;
 use crate::clock;
 use crate::fail::{FAILED, Failure, Problem, WRONG};
@@ -71,7 +71,7 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
         ProberError::Denied => Failure::wrong(Problem::of(&error, error.hint().map(str::to_owned))),
         ProberError::Io(_) => Failure::new(FAILED, Problem::of(&error, None)),
     })?;
-    let aws = Aws::connect(ConnectOptions::default())
+    let aws = Aws::connect()
         .await
         .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint().to_owned()))))?;
     let mut order = args.order();

@@ -6,7 +6,7 @@ use rehome_core::placement::{Site, sites};
 use rehome_core::world::Subnet;
 
 use super::RenderArgs;
-use crate::aws::client::{Aws, ConnectOptions};
+use crate::aws::client::Aws;
 use crate::aws::place::Wanted;
 use crate::fail::{Failure, Problem, TEMPORARY};
 
@@ -19,7 +19,7 @@ pub(super) struct Place {
 
 /// Asks EC2 for the subnet, or for the one subnet of the zone.
 pub(super) async fn find(args: &RenderArgs) -> Result<Place, Failure> {
-    let aws = Aws::connect(ConnectOptions::default())
+    let aws = Aws::connect()
         .await
         .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint().to_owned()))))?;
     let region = aws.region().to_owned();
