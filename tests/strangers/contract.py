@@ -24,7 +24,7 @@ import time
 
 from clients import actions, kebab
 from contract_calls import ZONES, story
-from contract_differences import ANSWERS_DIFFER, LAB_OWES, MOTO_DIFFERS
+from contract_differences import ANSWERS_DIFFER, MOTO_DIFFERS
 from contract_rules import rules
 from lab import Failed, Lab, check, conclude, expect, only
 from model import answer_breaches
@@ -398,12 +398,6 @@ class Contract:
         return "%s: %s: %s" % (member, tells, what)
 
     def compare_ends(self, name, lab, moto):
-        if name in LAB_OWES:
-            owed = LAB_OWES[name]
-            self.used.add(("owes", name))
-            if lab[0] != owed[0]:
-                return ["the lab doesn't owe this any more: %s (%s)" % (lab[0], owed[1])]
-            return []
         for pattern, (of_lab, of_moto, _) in MOTO_DIFFERS.items():
             if fnmatch.fnmatchcase(name, pattern):
                 self.used.add(("ends", pattern))
@@ -427,8 +421,7 @@ class Contract:
     def nothing_unneeded(self):
         """An entry without use would hide the day when the two begin to differ there."""
         entries = set(ANSWERS_DIFFER)
-        entries |= {("ends", pattern) for pattern in MOTO_DIFFERS if pattern not in LAB_OWES}
-        entries |= {("owes", name) for name in LAB_OWES}
+        entries |= {("ends", pattern) for pattern in MOTO_DIFFERS}
         left = sorted(map(str, entries - self.used))
         expect(not left, "\n".join(left))
 
@@ -453,8 +446,6 @@ def run(rehome, results):
                     check(call.name, lambda call=call: contract.put(call), results)
                 check("every action of the lab was put to both", contract.complete, results)
                 check("no known difference is out of date", contract.nothing_unneeded, results)
-                for name, (_, owed) in LAB_OWES.items():
-                    print("OWED           by the lab: %s: EC2 says %s" % (name, owed), flush=True)
         finally:
             check("moto and the lab end", contract.end, results)
 

@@ -280,9 +280,6 @@ MOTO_DIFFERS = {
     ),
 }
 
-# Where the lab itself isn't as EC2. Check -> how it ends in the lab, and how in EC2.
-LAB_OWES = {}
-
 # What both answer, and differently. (kind, why, members, check), where the kind says who alone
 # tells the member (`lab`, `moto`), or that its `value` differs, or the `count` of a list's
 # members. None is every check.
