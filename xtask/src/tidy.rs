@@ -3,6 +3,7 @@
 //! Every rule is a function from a file to the lines that break it, so that each is tested on its
 //! own. What is checked is what git tracks or would track.
 
+mod failures;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -72,10 +73,25 @@ pub(crate) fn check() -> Result<String> {
             wrong.push(format!("{path}:{line}: {what}"));
         }
     }
+    for Offense { line, what } in check_failures(&files) {
+        wrong.push(format!("{}:{line}: {what}", failures::PAGE));
+    }
     if !wrong.is_empty() {
         bail!("{}\n{} in all", wrong.join("\n"), wrong.len());
     }
     Ok(format!("{} files", paths.len()))
+}
+
+/// The rule that looks across files.
+fn check_failures(files: &[(String, Vec<u8>)]) -> Vec<Offense> {
+    let texts: Vec<(&str, &str)> = files
+        .iter()
+        .filter_map(|(path, bytes)| Some((path.as_str(), std::str::from_utf8(bytes).ok()?)))
+        .collect();
+    match texts.iter().find(|(path, _)| *path == failures::PAGE) {
+        Some((_, page)) => failures::unfounded(page, &texts),
+        None => vec![offense(0, "is missing")],
+    }
 }
 
 fn tracked() -> Result<Vec<String>> {
