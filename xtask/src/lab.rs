@@ -21,9 +21,9 @@ const LAB_LIMIT: Duration = Duration::from_secs(20 * 60);
 /// Time for the strangers' clients, which wait at the SDKs' own pace.
 const STRANGERS_LIMIT: Duration = Duration::from_secs(10 * 60);
 
-/// Labs at the same time, per core: a test of the lab mostly waits. With three, two cores are busy
-/// for two fifths of the time.
-const THREADS_PER_CORE: usize = 3;
+/// Labs at the same time, per core: a test of the lab mostly waits. With four, two cores are busy
+/// for half of the time.
+const THREADS_PER_CORE: usize = 4;
 
 /// The lab's end-to-end tests, once per identity.
 ///
