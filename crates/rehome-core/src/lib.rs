@@ -30,6 +30,8 @@ pub mod probe;
 pub mod record;
 pub mod say;
 pub mod spec;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod verdict;
 pub mod world;

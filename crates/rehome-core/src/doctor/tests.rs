@@ -4,13 +4,14 @@ use alloc::format;
 use alloc::string::ToString;
 
 use super::*;
-use crate::names::{GroupId, InterfaceId};
+use crate::names::GroupId;
 use crate::policy::FenceMode;
 use crate::preflight::Loss;
 use crate::spec::Wishes;
+use crate::testing::{eni, instance, subnet};
 use crate::world::{
-    AttachedVolume, Image, ImageDevice, InstanceState, Interface, Placement, PublicAddress, Route,
-    RouteState, Target, Volume,
+    AttachedVolume, Image, ImageDevice, InstanceState, PublicAddress, Route, RouteState, Target,
+    Volume,
 };
 
 mod breakages;
@@ -20,10 +21,6 @@ pub(super) const HOLDER: &str = "i-0000000a";
 pub(super) const MONITOR: &str = "i-0000000c";
 pub(super) const OVERLAY: &str = "10.0.0.100";
 pub(super) const PRIMARY: &str = "172.31.16.10";
-
-pub(super) fn eni(instance: &str) -> InterfaceId {
-    instance.replace("i-", "eni-").parse().unwrap()
-}
 
 pub(super) fn address(text: &str) -> Ipv4Addr {
     text.parse().unwrap()
@@ -35,57 +32,6 @@ pub(super) fn by_router(source: &str) -> Way {
 
 pub(super) fn group_id() -> GroupId {
     "sg-0000000a".parse().unwrap()
-}
-
-fn instance(id: &str, subnet: &str, zone: &str, own: &str) -> Instance {
-    Instance {
-        id: id.parse().unwrap(),
-        state: InstanceState::Running,
-        state_reason: None,
-        az: Some(zone.parse().unwrap()),
-        subnet: Some(subnet.parse().unwrap()),
-        vpc: Some("vpc-0000000a".parse().unwrap()),
-        address: Some(address(own)),
-        interfaces: alloc::vec![Interface {
-            id: eni(id),
-            device_index: 0,
-            address: Some(address(own)),
-            source_dest_check: Some(false),
-            groups: alloc::vec![group_id()],
-            delete_on_termination: true,
-            ipv6_addresses: 0,
-            secondary_addresses: 0,
-            public: None,
-        }],
-        image: Some("ami-0000000a".parse().unwrap()),
-        instance_type: Some("t3.micro".parse().unwrap()),
-        key: Some("my-keypair".parse().unwrap()),
-        profile: None,
-        tags: BTreeMap::new(),
-        root_device_type: Some("ebs".into()),
-        root_device: None,
-        volumes: Vec::new(),
-        ebs_optimized: false,
-        monitoring: false,
-        metadata: None,
-        cpu: None,
-        placement: Placement::default(),
-        spot_request: None,
-        managed_by: None,
-    }
-}
-
-fn subnet(id: &str, zone: &str, third: u8) -> Subnet {
-    Subnet {
-        id: id.parse().unwrap(),
-        az: zone.parse().unwrap(),
-        cidr: format!("172.31.{third}.0/20").parse().unwrap(),
-        free_addresses: 100,
-        outpost: None,
-        ipv6_only: false,
-        public_addresses: false,
-        tags: BTreeMap::new(),
-    }
 }
 
 pub(super) fn route(destination: &str, to: &str) -> Route {
@@ -165,8 +111,11 @@ pub(super) fn facts() -> Facts {
         subnet("subnet-0000000b", "us-east-1b", 32),
         subnet("subnet-0000000c", "us-east-1c", 16),
     ];
-    let holder = instance(HOLDER, "subnet-0000000a", "us-east-1a", "172.31.48.10");
-    let monitor = instance(MONITOR, "subnet-0000000c", "us-east-1c", PRIMARY);
+    let mut holder = instance(HOLDER, "subnet-0000000a", "us-east-1a", "172.31.48.10");
+    let mut monitor = instance(MONITOR, "subnet-0000000c", "us-east-1c", PRIMARY);
+    for one in [&mut holder, &mut monitor] {
+        one.key = Some("my-keypair".parse().unwrap());
+    }
     let all = || rule("-1", (-1, -1), block("0.0.0.0/0"));
     let image = Image { id: "ami-0000000a".parse().unwrap(), available: true, devices: Vec::new() };
     let caller = Caller { account: "123456789012".into(), arn: "arn:aws:iam::1:user/x".into() };

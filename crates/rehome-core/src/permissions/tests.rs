@@ -4,31 +4,9 @@ use alloc::collections::BTreeSet;
 
 use super::*;
 use crate::spec::{BlockDevice, MetadataOptions};
+use crate::testing::launch_spec;
 
 const HOLDER: &str = "arn:aws:ec2:eu-west-1:123456789012:instance/i-0000000a";
-
-fn spec() -> LaunchSpec {
-    LaunchSpec {
-        image: "ami-0000000a".parse().unwrap(),
-        instance_type: "t3.micro".parse().unwrap(),
-        key: None,
-        groups: alloc::vec!["sg-0000000a".parse().unwrap()],
-        profile: None,
-        ebs_optimized: false,
-        monitoring: false,
-        metadata: None,
-        cpu: None,
-        credits: None,
-        shutdown_behavior: None,
-        dedicated: false,
-        placement_group: None,
-        partition: None,
-        devices: Vec::new(),
-        ipv6_addresses: 0,
-        public_address: false,
-        tags: BTreeMap::new(),
-    }
-}
 
 fn scope() -> Scope {
     Scope {
@@ -47,7 +25,7 @@ fn scope() -> Scope {
         }],
         tables: alloc::vec!["rtb-00000001".parse().unwrap(), "rtb-00000002".parse().unwrap()],
         subnets: alloc::vec!["subnet-0000000b".parse().unwrap()],
-        spec: spec(),
+        spec: launch_spec(),
         role: None,
     }
 }

@@ -1,69 +1,13 @@
 //! Beginnings: who holds the VIP, which tables are ours, and what is refused.
 
 use super::*;
-use crate::names::InterfaceId;
-use crate::world::{Image, InstanceState, Interface, Placement, PublicAddress, Route, RouteState};
+use crate::testing::{eni, instance, subnet};
+use crate::world::{Image, InstanceState, PublicAddress, Route, RouteState};
 
 type Change<T> = fn(&mut T);
 
 const A: &str = "i-0000000a";
 const B: &str = "i-0000000b";
-
-fn eni(instance: &str) -> InterfaceId {
-    instance.replace("i-", "eni-").parse().unwrap()
-}
-
-fn instance(id: &str, subnet: &str, zone: &str, third: u8) -> Instance {
-    let address = core::net::Ipv4Addr::new(172, 31, third, 10);
-    Instance {
-        id: id.parse().unwrap(),
-        state: InstanceState::Running,
-        state_reason: None,
-        az: Some(zone.parse().unwrap()),
-        subnet: Some(subnet.parse().unwrap()),
-        vpc: Some("vpc-0000000a".parse().unwrap()),
-        address: Some(address),
-        interfaces: alloc::vec![Interface {
-            id: eni(id),
-            device_index: 0,
-            address: Some(address),
-            source_dest_check: Some(false),
-            groups: alloc::vec!["sg-0000000a".parse().unwrap()],
-            delete_on_termination: true,
-            ipv6_addresses: 0,
-            secondary_addresses: 0,
-            public: None,
-        }],
-        image: Some("ami-0000000a".parse().unwrap()),
-        instance_type: Some("t3.micro".parse().unwrap()),
-        key: None,
-        profile: None,
-        tags: BTreeMap::new(),
-        root_device_type: Some("ebs".into()),
-        root_device: None,
-        volumes: Vec::new(),
-        ebs_optimized: false,
-        monitoring: false,
-        metadata: None,
-        cpu: None,
-        placement: Placement::default(),
-        spot_request: None,
-        managed_by: None,
-    }
-}
-
-fn subnet(id: &str, zone: &str, third: u8) -> Subnet {
-    Subnet {
-        id: id.parse().unwrap(),
-        az: zone.parse().unwrap(),
-        cidr: format!("172.31.{third}.0/20").parse().unwrap(),
-        free_addresses: 100,
-        outpost: None,
-        ipv6_only: false,
-        public_addresses: false,
-        tags: BTreeMap::new(),
-    }
-}
 
 fn table(id: &str, main: bool, to: Option<&str>) -> RouteTable {
     RouteTable {
@@ -84,7 +28,7 @@ fn table(id: &str, main: bool, to: Option<&str>) -> RouteTable {
 }
 
 fn snapshot() -> Snapshot {
-    let holder = instance(A, "subnet-0000000a", "us-east-1a", 48);
+    let holder = instance(A, "subnet-0000000a", "us-east-1a", "172.31.48.10");
     Snapshot {
         caller: Caller { account: "123456789012".into(), arn: "arn:aws:iam::1:user/x".into() },
         vpc: holder.vpc.clone(),
@@ -169,7 +113,7 @@ fn without_any_route_every_table_that_serves_a_subnet_gets_one() {
 #[test]
 fn a_table_that_leads_elsewhere_blocks_until_the_tables_are_named() {
     let mut snapshot = snapshot();
-    add(&mut snapshot, instance(B, "subnet-0000000b", "us-east-1b", 32));
+    add(&mut snapshot, instance(B, "subnet-0000000b", "us-east-1b", "172.31.32.10"));
     snapshot.tables.push(table("rtb-00000002", false, Some(B)));
     let what = refusal(&order(), None, &snapshot);
     assert!(what.contains("rtb-00000002") && what.contains("isn't ours"), "{what}");
@@ -182,7 +126,7 @@ fn a_table_that_leads_elsewhere_blocks_until_the_tables_are_named() {
 fn a_route_to_a_stranger_refuses_and_one_to_our_own_is_adopted() {
     let mut snapshot = snapshot();
     snapshot.tables = alloc::vec![table("rtb-00000001", true, Some(B))];
-    add(&mut snapshot, instance(B, "subnet-0000000b", "us-east-1b", 32));
+    add(&mut snapshot, instance(B, "subnet-0000000b", "us-east-1b", "172.31.32.10"));
     let what = refusal(&order(), None, &snapshot);
     assert!(what.contains("leads to i-0000000b, not to i-0000000a"), "{what}");
 
@@ -200,7 +144,7 @@ fn an_instance_that_does_not_exist_is_an_error_unless_our_tags_tell_who_came_aft
     snapshot.instances.clear();
     snapshot.tables = alloc::vec![table("rtb-00000001", true, None)];
     assert!(refusal(&order(), None, &snapshot).contains("i-0000000a does not exist"));
-    let mut ours = instance(B, "subnet-0000000b", "us-east-1b", 32);
+    let mut ours = instance(B, "subnet-0000000b", "us-east-1b", "172.31.32.10");
     ours.tags.insert("rehome:vip".into(), "10.0.0.10".into());
     add(&mut snapshot, ours);
     let start = assess(&order(), None, &snapshot).unwrap();
@@ -212,7 +156,7 @@ fn the_state_file_knows_better_than_the_old_flag() {
     let mut snapshot = snapshot();
     let mut known = assess(&order(), None, &snapshot).unwrap().record;
     known.former.push(A.parse().unwrap());
-    add(&mut snapshot, instance(B, "subnet-0000000b", "us-east-1b", 32));
+    add(&mut snapshot, instance(B, "subnet-0000000b", "us-east-1b", "172.31.32.10"));
     known.holder.instance = B.parse().unwrap();
     known.holder.interface = eni(B);
     known.holder.subnet = "subnet-0000000b".parse().unwrap();
@@ -416,7 +360,7 @@ fn the_named_instance_is_remembered_after_many_moves() {
     let mut s = snapshot();
     s.instances.clear();
     let last = record.holder.instance.to_string();
-    let mut i = instance(&last, "subnet-0000000b", "us-east-1b", 32);
+    let mut i = instance(&last, "subnet-0000000b", "us-east-1b", "172.31.32.10");
     i.tags.insert("rehome:vip".into(), "10.0.0.10".into());
     add(&mut s, i);
     s.tables = alloc::vec![table("rtb-00000001", true, Some(&last))];
@@ -485,7 +429,7 @@ fn the_scope_of_a_policy_names_the_untagged_holder_and_what_a_launch_takes() {
     assert_eq!(plain.tables.len(), 1);
     assert_eq!(plain.subnets.len(), 2);
     // A successor carries our tag: then only the named instance, if it is still there, does not.
-    let mut successor = instance(B, "subnet-0000000b", "us-east-1b", 32);
+    let mut successor = instance(B, "subnet-0000000b", "us-east-1b", "172.31.32.10");
     successor.tags.insert("rehome:vip".into(), "10.0.0.10".into());
     add(&mut account, successor);
     account.tables = alloc::vec![table("rtb-00000001", true, Some(B))];

@@ -8,7 +8,7 @@ use super::*;
 use crate::names::{Az, InterfaceId, VpcId};
 use crate::net::Vip;
 use crate::record::{FORMAT, Home};
-use crate::spec::LaunchSpec;
+use crate::testing::launch_spec;
 use crate::world::{
     Check, Instance, Interface, PathPart, Placement, Route, RouteState, RouteTable, Status, Target,
 };
@@ -90,29 +90,6 @@ pub(super) struct World {
     fresh: bool,
 }
 
-fn spec() -> LaunchSpec {
-    LaunchSpec {
-        image: "ami-0000000a".parse().unwrap(),
-        instance_type: "t3.micro".parse().unwrap(),
-        key: None,
-        groups: alloc::vec!["sg-0000000a".parse().unwrap()],
-        profile: None,
-        ebs_optimized: false,
-        monitoring: false,
-        metadata: None,
-        cpu: None,
-        credits: None,
-        shutdown_behavior: None,
-        dedicated: false,
-        placement_group: None,
-        partition: None,
-        devices: Vec::new(),
-        ipv6_addresses: 0,
-        public_address: false,
-        tags: BTreeMap::new(),
-    }
-}
-
 fn site(zone: &str, subnet: &str, cidr: &str) -> Site {
     Site { az: az(zone), subnet: subnet.parse().unwrap(), cidr: cidr.parse().unwrap() }
 }
@@ -175,7 +152,7 @@ fn first_record(route_set: Vec<TableId>) -> Record {
         route_set,
         heard_by: Vec::new(),
         path: Vec::new(),
-        spec: spec(),
+        spec: launch_spec(),
         moving: None,
         disposals: Vec::new(),
         lost_launches: Vec::new(),
