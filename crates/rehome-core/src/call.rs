@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::{Az, GroupId, InstanceId, InterfaceId, SubnetId, TableId, VpcId};
 use crate::net::Cidr;
 use crate::spec::LaunchSpec;
-use crate::world::{Instance, PathPart, RouteTable, Status};
+use crate::world::{Instance, PathPart, RouteTable, Status, Zone};
 
 /// A request to AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,8 @@ pub enum Call {
         /// Our own interface, where known.
         interface: Option<InterfaceId>,
     },
+    /// `DescribeAvailabilityZones`: whether EC2 itself calls a zone impaired.
+    Zones,
     /// `DescribeInstances` by the filter `client-token`, terminated ones included.
     Launched {
         /// The token of the launch.
@@ -111,6 +113,7 @@ impl Call {
             Call::Statuses { .. } => "DescribeInstanceStatus",
             Call::Tables { .. } => "DescribeRouteTables",
             Call::Path { .. } => "DescribeSecurityGroups",
+            Call::Zones => "DescribeAvailabilityZones",
             Call::Launch(_) => "RunInstances",
             Call::DisableSourceDestCheck { .. } => "ModifyNetworkInterfaceAttribute",
             Call::ReplaceRoute { .. } => "ReplaceRoute",
@@ -129,6 +132,7 @@ impl Call {
             | Call::Statuses { .. }
             | Call::Tables { .. }
             | Call::Path { .. }
+            | Call::Zones
             | Call::Launched { .. } => false,
             Call::Launch(_)
             | Call::DisableSourceDestCheck { .. }
@@ -168,6 +172,8 @@ pub enum Reply {
     Tables(Vec<RouteTable>),
     /// To `Path`.
     Path(Vec<PathPart>),
+    /// To `Zones`.
+    Zones(Vec<Zone>),
     /// To `Launch`: the new instance as `RunInstances` shows it.
     Launched(Box<Instance>),
     /// To a mutation that answers with nothing but success.

@@ -42,6 +42,7 @@ use crate::spec::Wishes;
 use crate::time::{Clocks, Mono, Unix};
 use crate::verdict::{Evidence, judge};
 
+mod blindness;
 mod capability;
 mod cutting;
 mod disposing;
@@ -125,6 +126,10 @@ pub struct Setup {
     pub policy: Policy,
     /// Addresses of ours to probe from; `None` is the kernel's choice.
     pub sources: Vec<Option<Ipv4Addr>>,
+    /// Addresses that answer pings whenever the network is well, reached through the same fabric:
+    /// their silence beside the VIP's means that we are blind.
+    #[serde(default)]
+    pub controls: Vec<Ipv4Addr>,
     /// Where replacements go, in order.
     pub sites: Vec<Site>,
     /// Digests of the rendered user data, for each subnet of `sites`.
@@ -183,6 +188,8 @@ pub struct Controller {
     /// Nothing is moved before this; it was told why.
     held_until: Option<Mono>,
     paused: Option<String>,
+    /// Why our own end judges nobody at present.
+    blind: Option<String>,
     stop_by: Option<Mono>,
     stopped: bool,
     cut: cutting::Cut,
@@ -201,6 +208,9 @@ const SEND_WITHIN: Duration = Duration::from_secs(2);
 
 /// Between two tries to write a record that couldn't be written; a mutation tries at once.
 const RESAVE_AFTER: Duration = Duration::from_secs(1);
+
+/// A reading that is older than this many polls proves nothing any more.
+const OLD_AFTER: u32 = 3;
 
 /// A loop that wakes up later than this after it wanted to has slept through its deadlines, and
 /// what it missed in that time says nothing about the network.
@@ -226,6 +236,7 @@ impl Controller {
             retries: 0,
             held_until: None,
             paused: None,
+            blind: None,
             stop_by: None,
             stopped: false,
             cut: cutting::Cut::default(),
@@ -295,7 +306,15 @@ impl Controller {
             Hearing::Silent { since, .. } => *since,
             Hearing::Answers | Hearing::Unknown(_) => now,
         };
+        let policy = &self.setup.policy;
+        let lately = now - (policy.interval * 2 + policy.timeout);
+        let control = (!self.setup.controls.is_empty())
+            .then(|| self.probing.control(since, lately, policy, now));
         Evidence {
+            not_before: now - policy.poll_interval * OLD_AFTER,
+            blind: self.blindness(now),
+            control,
+            zone: self.views.zone_seen(&self.record.holder.az),
             primary: self.probing.primary(&self.record.holder, &self.setup.policy, now),
             holder: self.views.holder_seen(since),
             routes: self.routes_seen(),
@@ -326,6 +345,7 @@ impl Controller {
     /// One round of comparing wanted with observed.
     fn step(&mut self, now: Mono) {
         self.probing.expire(now);
+        self.step_blindness(now);
         if self.stop_if_asked(now) {
             return;
         }
@@ -414,7 +434,7 @@ impl Controller {
 
     /// Whether anything may be changed at all.
     fn may_mutate(&self) -> bool {
-        self.paused.is_none() && !self.setup.policy.observe
+        self.paused.is_none() && self.blind.is_none() && !self.setup.policy.observe
     }
 
     fn unix(&self, now: Mono) -> Unix {

@@ -184,6 +184,12 @@ impl PathLog {
         self.answered_at
     }
 
+    /// Why the last probe could not be sent, where it couldn't.
+    #[must_use]
+    pub fn unsent(&self) -> Option<&str> {
+        self.unsent.as_ref().map(|(_, why)| why.as_str())
+    }
+
     /// Whether the last thing known of this path is at most `age` old.
     #[must_use]
     pub fn is_fresh(&self, now: Mono, age: Duration) -> bool {

@@ -30,6 +30,8 @@ pub enum Reason {
     StatusCheck(String),
     /// The guest runs and has lost the address.
     AddressLost,
+    /// EC2 says that its zone is impaired, and it is silent.
+    AzImpaired,
 }
 
 impl fmt::Display for Reason {
@@ -40,6 +42,7 @@ impl fmt::Display for Reason {
             Reason::State(state) => write!(f, "state is {state}"),
             Reason::StatusCheck(name) => write!(f, "status check {name} impaired"),
             Reason::AddressLost => f.write_str("address lost"),
+            Reason::AzImpaired => f.write_str("AZ impaired"),
         }
     }
 }
@@ -70,6 +73,16 @@ pub enum HolderSeen {
 /// Everything a verdict rests on, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
+    /// What was asked for before this moment is too old to prove anything.
+    pub not_before: Mono,
+    /// Why our own end is no judge of anybody: nothing can be sent, or what has to answer us if
+    /// the network is well doesn't either.
+    pub blind: Option<String>,
+    /// The control targets together; none where none is configured. They are reached from the same
+    /// sources through the same fabric, so their answer proves that silence isn't our own.
+    pub control: Option<Hearing>,
+    /// Whether EC2 calls the holder's zone available.
+    pub zone: Option<Seen<bool>>,
     /// The VIP, from all sources together.
     pub vip: Hearing,
     /// The holder's primary address; unknown until it has answered once.
@@ -105,6 +118,8 @@ pub enum Verdict {
     /// The VIP is silent, alone or with the primary address, EC2 says ok, and the way there
     /// changed. Repair: none; name it.
     PathClosed(Vec<String>),
+    /// Our own end is broken, so silence says nothing. Repair: none; say so, change nothing.
+    Blind(String),
     /// Too little evidence. Repair: none; keep looking.
     Unknown(String),
 }
@@ -122,6 +137,7 @@ impl Verdict {
             | Verdict::Drift(_)
             | Verdict::AddressLost { .. }
             | Verdict::PathClosed(_)
+            | Verdict::Blind(_)
             | Verdict::Unknown(_) => None,
         }
     }
@@ -130,12 +146,30 @@ impl Verdict {
 /// Judges the evidence. Facts asked for before the silence began are too old to explain it.
 #[must_use]
 pub fn judge(evidence: &Evidence) -> Verdict {
-    let since = match &evidence.vip {
-        Hearing::Answers => return Verdict::Healthy,
-        Hearing::Unknown(why) => return Verdict::Unknown(why.clone()),
-        Hearing::Silent { since, .. } => *since,
+    let silent_since = match (&evidence.vip, &evidence.blind) {
+        (Hearing::Answers, _) => return Verdict::Healthy,
+        (_, Some(why)) => return Verdict::Blind(why.clone()),
+        (Hearing::Unknown(why), None) => return Verdict::Unknown(why.clone()),
+        (Hearing::Silent { since, .. }, None) => *since,
     };
-    let (state, impaired) = match fresh(evidence.holder.as_ref(), since) {
+    if let Some(Hearing::Unknown(why)) = &evidence.control {
+        return Verdict::Unknown(format!("the control targets: {why}"));
+    }
+    // Every fact has to be younger than the silence that it explains, and not old by itself.
+    let young = silent_since.max(evidence.not_before);
+    judge_silence(evidence, silent_since, young)
+}
+
+/// Judges a silence that isn't our own.
+fn judge_silence(evidence: &Evidence, since: Mono, young: Mono) -> Verdict {
+    let silent = matches!(evidence.primary, Hearing::Silent { .. });
+    let zone_fails = fresh(evidence.zone.as_ref(), young) == Ok(&false);
+    // A zone in trouble takes EC2's readings of its instances along, so with somebody else's
+    // answer to show that the network is well, its own word on the zone is enough.
+    if silent && zone_fails && evidence.control == Some(Hearing::Answers) {
+        return Verdict::HolderDead { reason: Reason::AzImpaired, since };
+    }
+    let (state, impaired) = match fresh(evidence.holder.as_ref(), young) {
         Err(why) => return Verdict::Unknown(format!("EC2's word on the holder: {why}")),
         Ok(HolderSeen::Gone) => {
             return Verdict::HolderDead { reason: Reason::NotFound, since };
@@ -156,9 +190,8 @@ pub fn judge(evidence: &Evidence) -> Verdict {
         }
     }
     // A holder that is deaf on both addresses isn't mended by a route.
-    let silent = matches!(evidence.primary, Hearing::Silent { .. });
     if !silent {
-        match fresh(evidence.routes.as_ref(), since) {
+        match fresh(evidence.routes.as_ref(), young) {
             Err(why) => return Verdict::Unknown(format!("the route tables: {why}")),
             Ok(wrong) if !wrong.is_empty() => return Verdict::Drift(wrong.clone()),
             Ok(_) => {}
@@ -166,7 +199,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     }
     if evidence.primary == Hearing::Answers {
         // A rule that closes the way to the overlay address alone looks like a guest without it.
-        return match way(evidence, since) {
+        return match way(evidence, young) {
             Err(verdict) => verdict,
             Ok(()) => Verdict::AddressLost { since },
         };
@@ -174,27 +207,30 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     if let Some(check) = impaired {
         return Verdict::HolderDead { reason: Reason::StatusCheck(check.clone()), since };
     }
+    if zone_fails {
+        return Verdict::HolderDead { reason: Reason::AzImpaired, since };
+    }
     if let Hearing::Unknown(why) = &evidence.primary {
         return Verdict::Unknown(format!("the holder's primary address: {why}"));
     }
-    match way(evidence, since) {
+    match way(evidence, young) {
         Err(verdict) => verdict,
         Ok(()) => Verdict::HolderDead { reason: Reason::Unreachable, since },
     }
 }
 
 /// Whether the way to the holder is as it was when it last worked; else the verdict that follows.
-fn way(evidence: &Evidence, since: Mono) -> Result<(), Verdict> {
-    match fresh(evidence.path.as_ref(), since) {
+fn way(evidence: &Evidence, young: Mono) -> Result<(), Verdict> {
+    match fresh(evidence.path.as_ref(), young) {
         Err(why) => Err(Verdict::Unknown(format!("groups and ACLs on the way: {why}"))),
         Ok(changed) if !changed.is_empty() => Err(Verdict::PathClosed(changed.clone())),
         Ok(_) => Ok(()),
     }
 }
 
-fn fresh<T>(seen: Option<&Seen<T>>, since: Mono) -> Result<&T, &str> {
+fn fresh<T>(seen: Option<&Seen<T>>, young: Mono) -> Result<&T, &str> {
     match seen {
-        Some(seen) if seen.asked >= since => seen.what.as_ref().map_err(String::as_str),
+        Some(seen) if seen.asked >= young => seen.what.as_ref().map_err(String::as_str),
         Some(_) | None => Err("not read since it fell silent"),
     }
 }
@@ -211,6 +247,7 @@ impl fmt::Display for Verdict {
             Verdict::PathClosed(changed) => {
                 write!(f, "the path is closed: {} changed", list(changed.iter()))
             }
+            Verdict::Blind(why) => write!(f, "we are blind: {why}"),
             Verdict::Unknown(why) => write!(f, "unknown: {why}"),
         }
     }
@@ -250,11 +287,12 @@ impl Evidence {
                 }
             },
         };
-        format!(
-            "VIP {}, primary address {}, EC2 says {holder}",
-            hearing(&self.vip),
-            hearing(&self.primary)
-        )
+        let (vip, primary) = (hearing(&self.vip), hearing(&self.primary));
+        let mut text = format!("VIP {vip}, primary address {primary}, EC2 says {holder}");
+        if let Some(control) = &self.control {
+            text.push_str(&format!(", control targets: {}", hearing(control)));
+        }
+        text
     }
 }
 

@@ -243,6 +243,10 @@ pub(crate) struct OperationArgs {
     /// Address of this machine to probe from; may be repeated [default: its own ones on the way]
     #[arg(long, value_name = "IP")]
     pub(crate) probe_source: Vec<Ipv4Addr>,
+    /// Machine of yours in the VPC that always answers pings: while none of them does, the silence
+    /// is our own and nothing is changed; may be repeated
+    #[arg(long, value_name = "IP")]
+    pub(crate) control_target: Vec<Ipv4Addr>,
     /// Where the state is kept [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/rehome, else
     /// ~/.local/state/rehome]
     #[arg(long, value_name = "DIR")]

@@ -37,6 +37,9 @@ impl Controller {
         if now.since(self.views.read_at.unwrap_or(self.begun)) > allowed {
             return Some(format!("EC2 has not been read for more than {}", Short(allowed)));
         }
+        if let Some(why) = self.no_witness(now) {
+            return Some(why);
+        }
         self.spent(self.unix(now)).or_else(|| self.nowhere())
     }
 }

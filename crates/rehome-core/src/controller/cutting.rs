@@ -137,10 +137,15 @@ impl Controller {
         false
     }
 
+    /// A cut that stood still goes on from what the tables say by then, and with all of its time.
+    pub(super) fn look_again_before_cutting(&mut self, now: Mono) {
+        let silent_since = self.cut.silent_since;
+        self.cut = Cut { silent_since, look_from: Some(now), ..Cut::default() };
+    }
+
     pub(super) fn step_cutting(&mut self, now: Mono) {
         if !self.may_mutate() {
-            let silent_since = self.cut.silent_since;
-            self.cut = Cut { silent_since, look_from: Some(now), ..Cut::default() };
+            self.look_again_before_cutting(now);
             return;
         }
         let home = self.cut_home();

@@ -68,9 +68,7 @@ impl Controller {
         if self.held_until.is_some() || !self.may_mutate() {
             return;
         }
-        let unix = self.unix(now);
-        self.record.moves.retain(|begun| unix.0.saturating_sub(begun.0) < DAY);
-        self.record.moves.push(unix);
+        self.count_move(now, &reason);
         self.record.moving = Some(Move {
             reason: reason.clone(),
             by_person: self.views.instance.as_ref().is_some_and(Instance::stopped_by_user),
@@ -100,18 +98,28 @@ impl Controller {
         moving.launches = 0;
         match self.reason_not_to(now, &reason) {
             Some(why) => self.hold(now, self.setup.policy.hold, why),
-            None => {
-                let unix = self.unix(now);
-                self.record.moves.push(unix);
-            }
+            None => self.count_move(now, &reason),
         }
+    }
+
+    /// A move against the budget. One out of a zone that EC2 itself calls impaired, while control
+    /// targets show that the network is well, isn't the kind of flapping that the budget is for.
+    fn count_move(&mut self, now: Mono, reason: &Reason) {
+        let unix = self.unix(now);
+        self.record.moves.retain(|begun| unix.0.saturating_sub(begun.0) < DAY);
+        if !self.is_free(now, reason) {
+            self.record.moves.push(unix);
+        }
+    }
+
+    fn is_free(&self, now: Mono, reason: &Reason) -> bool {
+        *reason == Reason::AzImpaired && self.evidence(now).control == Some(Hearing::Answers)
     }
 
     /// What forbids a move that the evidence calls for.
     fn reason_not_to(&self, now: Mono, reason: &Reason) -> Option<String> {
         let policy = &self.setup.policy;
-        let running =
-            matches!(reason, Reason::Unreachable | Reason::AddressLost | Reason::StatusCheck(_));
+        let running = !matches!(reason, Reason::State(_) | Reason::NotFound);
         if self.record.heard_by.is_empty() && running {
             return Some(self.never_answered());
         }
@@ -125,7 +133,8 @@ impl Controller {
                 Short(policy.unfamiliar)
             ));
         }
-        self.spent(self.unix(now)).or_else(|| self.nowhere())
+        let spent = self.spent(self.unix(now)).filter(|_| !self.is_free(now, reason));
+        spent.or_else(|| self.nowhere())
     }
 
     fn never_answered(&self) -> String {
@@ -174,7 +183,7 @@ impl Controller {
                 let why = format!("{verdict}; {}", brief(&evidence.holder));
                 self.say_once(Line::Held { why });
             }
-            Verdict::Healthy | Verdict::HolderDead { .. } => {}
+            Verdict::Healthy | Verdict::HolderDead { .. } | Verdict::Blind(_) => {}
         }
     }
 }

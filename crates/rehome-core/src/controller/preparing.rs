@@ -131,7 +131,7 @@ impl Controller {
         }
         let moving = self.record.moving.as_ref().expect("a stage belongs to a move");
         let spent = moving.launches >= self.setup.policy.launches_max;
-        let untried = |site: &&Site| !moving.tried.contains(&site.az);
+        let untried = |site: &&Site| !moving.tried.contains(&site.az) && !self.is_failing(&site.az);
         // The holder's own zone comes last: what took the holder down may be the zone.
         let own = |site: &&Site| site.az == self.record.holder.az;
         let next = self.setup.sites.iter().filter(untried).min_by_key(own);
@@ -162,6 +162,11 @@ impl Controller {
         self.token_in_doubt = false;
         self.say(Line::Launching { az: site.az });
         self.launch(now);
+    }
+
+    /// Whether EC2 called a zone impaired when it was last asked.
+    fn is_failing(&self, az: &Az) -> bool {
+        self.views.zone_seen(az).is_some_and(|seen| seen.what == Ok(false))
     }
 
     /// No candidate is left: back to the old holder while it exists, else stay, and hold.

@@ -1,7 +1,7 @@
 //! When what is probed from where, and what the probes say together.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::time::Duration;
@@ -23,6 +23,8 @@ pub(super) enum Path {
     Vip(usize),
     /// An instance's primary address.
     Primary(InstanceId),
+    /// A control target: from the source with the first index, the target with the second.
+    Control(usize, usize),
 }
 
 /// The probes of one VIP.
@@ -127,7 +129,7 @@ impl Probing {
     pub(super) fn heard_by(&self) -> impl Iterator<Item = usize> {
         self.logs.iter().filter_map(|(path, log)| match path {
             Path::Vip(source) if log.answered_ever() => Some(*source),
-            Path::Vip(_) | Path::Primary(_) => None,
+            Path::Vip(_) | Path::Primary(_) | Path::Control(..) => None,
         })
     }
 
@@ -153,11 +155,51 @@ impl Probing {
             .iter()
             .filter_map(|(path, log)| match path {
                 Path::Vip(source) => Some((*source, log)),
-                Path::Primary(_) => None,
+                Path::Primary(_) | Path::Control(..) => None,
             })
             .filter(|(_, log)| heard && matches!(log.hearing(policy, now), Hearing::Silent { .. }))
             .map(|(source, _)| source)
             .collect()
+    }
+
+    /// The control targets from all sources together, as a witness for `since`: only an answer that
+    /// came after it, and lately, shows that the network is well.
+    pub(super) fn control(&self, since: Mono, lately: Mono, policy: &Policy, now: Mono) -> Hearing {
+        let mut word = Hearing::Unknown("not probed yet".into());
+        let mut silence: Option<(Mono, u32)> = None;
+        let mut undecided = false;
+        for (_, log) in self.logs.iter().filter(|(path, _)| matches!(path, Path::Control(..))) {
+            match log.hearing(policy, now) {
+                Hearing::Answers if log.answered_at().is_some_and(|at| at >= since.max(lately)) => {
+                    return Hearing::Answers;
+                }
+                Hearing::Answers => {
+                    undecided = true;
+                    word = Hearing::Unknown("none has answered since it fell silent".into());
+                }
+                Hearing::Silent { since, losses } => {
+                    silence =
+                        Some(silence.map_or((since, losses), |(at, lost)| {
+                            (at.max(since), lost.min(losses))
+                        }));
+                }
+                Hearing::Unknown(why) if undecided => drop(why),
+                Hearing::Unknown(why) => word = Hearing::Unknown(why),
+            }
+        }
+        match silence {
+            Some((since, losses)) if !undecided => Hearing::Silent { since, losses },
+            Some(_) | None => word,
+        }
+    }
+
+    /// Why the VIP can't be probed from any source, where that is so.
+    pub(super) fn unsendable(&self) -> Option<String> {
+        let mut why = None;
+        for log in self.vip_logs() {
+            why = Some(log.unsent()?.to_string());
+        }
+        why
     }
 
     /// A primary address; silence there is evidence only where it has answered before.
@@ -234,7 +276,7 @@ impl Controller {
             let probe = ProbeId(self.probing.next_id);
             self.probing.next_id += 1;
             let source = match &path {
-                Path::Vip(index) => self.setup.sources[*index],
+                Path::Vip(index) | Path::Control(index, _) => self.setup.sources[*index],
                 Path::Primary(_) => None,
             };
             self.probing.logs.entry(path).or_default().on_sent(probe, now, deadline);
@@ -270,8 +312,11 @@ impl Controller {
 
     fn wanted_paths(&self) -> BTreeMap<Path, Ipv4Addr> {
         let mut wanted = BTreeMap::new();
-        for index in 0..self.setup.sources.len() {
-            wanted.insert(Path::Vip(index), self.record.vip.address);
+        for source in 0..self.setup.sources.len() {
+            wanted.insert(Path::Vip(source), self.record.vip.address);
+            for (index, target) in self.setup.controls.iter().enumerate() {
+                wanted.insert(Path::Control(source, index), *target);
+            }
         }
         let holder = &self.record.holder;
         wanted.insert(Path::Primary(holder.instance.clone()), holder.address);

@@ -168,7 +168,7 @@ impl Controller {
         // A probe is lost when its timeout is over, so the newest loss is at least that old.
         let fresh = self.probing.vip_is_fresh(now, policy.interval * 2);
         let dead = verdict.reason_to_move(policy, now).is_some();
-        if !(dead && enough && fresh && self.holder_read_since(silent_since)) {
+        if !(dead && enough && fresh) {
             if !dead {
                 let text = format!("New instance {} is ready; waiting: {verdict}", home.instance);
                 self.say_once(Line::Notice { text });

@@ -14,13 +14,15 @@ use super::{Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
 use crate::digest::sha256_hex;
 use crate::fault::{CallError, ErrorClass};
-use crate::names::{GroupId, InstanceId, InterfaceId, TableId};
+use crate::names::{Az, GroupId, InstanceId, InterfaceId, TableId};
 use crate::placement::table_of;
 use crate::probe::Hearing;
 use crate::say::{Line, StateSeen};
 use crate::time::Mono;
 use crate::verdict::{HolderSeen, Seen};
-use crate::world::{Instance, InstanceState, PathPart, RouteState, RouteTable, Status, Target};
+use crate::world::{
+    Instance, InstanceState, PathPart, RouteState, RouteTable, Status, Target, Zone,
+};
 
 /// Lost probes in a row that make EC2 be asked out of turn.
 const LOSSES_TO_ASK: u32 = 3;
@@ -28,6 +30,9 @@ const LOSSES_TO_ASK: u32 = 3;
 /// Readings in a row that don't list an instance before it is called gone: EC2 is eventually
 /// consistent, and one list without it proves nothing.
 pub(super) const ABSENT_READS: u32 = 3;
+
+/// Between two readings of the zones while all is well: they hardly ever change.
+const ZONES_EVERY: Duration = Duration::from_secs(60);
 
 /// What is known of EC2's side, with ages.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +50,7 @@ pub(super) struct Views {
     impaired: Option<Seen<Option<String>>>,
     pub(super) tables: Option<Seen<Vec<RouteTable>>>,
     path: Option<Seen<Vec<PathPart>>>,
+    zones: Option<Seen<Vec<Zone>>>,
     pub(super) others: BTreeMap<InstanceId, Seen<Option<Instance>>>,
     pub(super) statuses: BTreeMap<InstanceId, Status>,
     polled_at: Option<Mono>,
@@ -95,6 +101,16 @@ impl Views {
         Some(seen)
     }
 
+    /// Whether EC2 calls a zone available.
+    pub(super) fn zone_seen(&self, az: &Az) -> Option<Seen<bool>> {
+        let seen = self.zones.as_ref()?;
+        let what = seen.what.as_ref().map_err(Clone::clone).and_then(|zones| {
+            let zone = zones.iter().find(|zone| zone.name == *az);
+            zone.map(|zone| zone.available).ok_or_else(|| format!("{az} isn't listed"))
+        });
+        Some(Seen { asked: seen.asked, what })
+    }
+
     /// Whether EC2 answered the last time it was asked about the holder.
     pub(super) fn is_readable(&self) -> bool {
         self.readable
@@ -105,6 +121,7 @@ impl Views {
         match call {
             Call::Tables { .. } => self.tables = Some(Seen { asked, what: Err(why) }),
             Call::Path { .. } => self.path = Some(Seen { asked, what: Err(why) }),
+            Call::Zones => self.zones = Some(Seen { asked, what: Err(why) }),
             Call::Instances { ids, .. } | Call::Listed { ids } => {
                 for id in ids {
                     self.others.insert(id.clone(), Seen { asked, what: Err(why.clone()) });
@@ -166,7 +183,7 @@ impl Controller {
         if self.in_flight(&Purpose::Watch) || (now < due && !self.views.refresh) {
             return;
         }
-        self.views.refresh = false;
+        let out_of_turn = core::mem::take(&mut self.views.refresh);
         self.views.polled_at = Some(now);
         let (az, id) = (self.record.holder.az.clone(), self.record.holder.instance.clone());
         let vpc = self.record.vpc.clone();
@@ -183,6 +200,10 @@ impl Controller {
         let (groups, subnets) = self.path_ends();
         let interface = self.setup.near_interface.clone();
         self.call(now, Purpose::Watch, Call::Path { vpc, groups, subnets, interface });
+        let zones = self.views.zones.as_ref();
+        if out_of_turn || zones.is_none_or(|seen| now.since(seen.asked) >= ZONES_EVERY) {
+            self.call(now, Purpose::Watch, Call::Zones);
+        }
     }
 
     /// The next round after the last one: soon while something is doubtful.
@@ -249,6 +270,9 @@ impl Controller {
                 parts.extend(self.table_parts());
                 self.views.path = Some(Seen { asked: flight.sent, what: Ok(parts) });
             }
+            Ok(Reply::Zones(zones)) => {
+                self.views.zones = Some(Seen { asked: flight.sent, what: Ok(zones) });
+            }
             Ok(Reply::Launched(_) | Reply::Done) => {}
             Err(error) => {
                 self.views.forget_failed(flight.sent, &flight.call, error.brief());
@@ -288,6 +312,7 @@ impl Controller {
             }
             Call::Path { subnets, .. } => subnets.contains(&holder.subnet),
             Call::Tables { .. }
+            | Call::Zones
             | Call::Launched { .. }
             | Call::Launch(_)
             | Call::DisableSourceDestCheck { .. }
@@ -362,6 +387,11 @@ impl Controller {
     fn on_statuses(&mut self, asked: Mono, statuses: Vec<Status>) {
         for status in statuses {
             if status.instance == self.record.holder.instance {
+                for event in &status.events {
+                    let instance = &status.instance;
+                    let text = format!("EC2 has scheduled an event for {instance}: {event}");
+                    self.say_once(Line::Notice { text });
+                }
                 let impaired = status.impaired().map(String::from);
                 self.views.impaired = Some(Seen { asked, what: Ok(impaired) });
             }
@@ -477,11 +507,6 @@ impl Controller {
             },
             None => StateSeen::Unknown { why: "not read yet".to_string(), last: None },
         }
-    }
-
-    /// Whether EC2 has told about the holder since `since`.
-    pub(super) fn holder_read_since(&self, since: Mono) -> bool {
-        self.views.holder.as_ref().is_some_and(|seen| seen.asked >= since && seen.what.is_ok())
     }
 
     /// Whether what `others` says of an instance is younger than `age`.

@@ -6,6 +6,7 @@ use crate::world::InstanceState;
 
 mod hostile;
 mod limits;
+mod sight;
 mod world;
 
 use world::{World, az, id, secs};

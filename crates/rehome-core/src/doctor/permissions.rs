@@ -187,6 +187,7 @@ fn subject(call: &Call) -> Option<String> {
         | Call::Statuses { .. }
         | Call::Tables { .. }
         | Call::Path { .. }
+        | Call::Zones
         | Call::Launched { .. } => None,
     }
 }

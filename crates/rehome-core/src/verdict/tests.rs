@@ -21,12 +21,54 @@ fn there(state: InstanceState, impaired: Option<&str>) -> HolderSeen {
 /// A dead holder: both addresses silent, EC2 says running and ok, nothing changed.
 fn dead() -> Evidence {
     Evidence {
+        not_before: Mono(0),
+        blind: None,
+        control: None,
+        zone: seen(true),
         vip: silent(),
         primary: silent(),
         holder: seen(there(InstanceState::Running, None)),
         routes: seen(Vec::new()),
         path: seen(Vec::new()),
     }
+}
+
+#[test]
+fn who_is_blind_judges_nobody() {
+    let mut evidence = dead();
+    evidence.blind = Some("no control target answers either".into());
+    for state in [InstanceState::Running, InstanceState::Stopped, InstanceState::Terminated] {
+        evidence.holder = seen(there(state, Some("system")));
+        assert!(matches!(judge(&evidence), Verdict::Blind(_)), "{evidence:?}");
+    }
+    evidence.vip = Hearing::Unknown("no such address".into());
+    assert!(matches!(judge(&evidence), Verdict::Blind(_)));
+    evidence.vip = Hearing::Answers;
+    assert_eq!(judge(&evidence), Verdict::Healthy, "what answers is heard");
+}
+
+#[test]
+fn a_control_target_has_to_answer_where_there_is_one() {
+    let mut evidence = dead();
+    evidence.control = Some(Hearing::Unknown("none has answered since".into()));
+    assert!(matches!(judge(&evidence), Verdict::Unknown(_)));
+    evidence.control = Some(Hearing::Answers);
+    assert!(matches!(judge(&evidence), Verdict::HolderDead { reason: Reason::Unreachable, .. }));
+}
+
+#[test]
+fn a_zone_that_ec2_calls_impaired_is_a_reason_with_its_own_name() {
+    let mut evidence = dead();
+    evidence.zone = seen(false);
+    let impaired = Verdict::HolderDead { reason: Reason::AzImpaired, since: SINCE };
+    assert_eq!(judge(&evidence), impaired);
+    // It takes the readings of its instances along.
+    evidence.holder = Some(Seen { asked: SINCE, what: Err("InternalError".into()) });
+    assert!(matches!(judge(&evidence), Verdict::Unknown(_)), "nobody shows that we see");
+    evidence.control = Some(Hearing::Answers);
+    assert_eq!(judge(&evidence), impaired);
+    evidence.primary = Hearing::Answers;
+    assert!(!matches!(judge(&evidence), Verdict::HolderDead { .. }), "it is alive there");
 }
 
 fn table() -> TableId {
@@ -170,8 +212,15 @@ fn evidence() -> impl Strategy<Value = Evidence> {
         asked(holder()),
         asked(proptest::collection::vec(Just(table()), 0..2)),
         asked(proptest::collection::vec("group", 0..2)),
+        asked(any::<bool>()),
+        proptest::option::of(hearing()),
+        proptest::option::of("broken"),
     )
-        .prop_map(|(vip, primary, holder, routes, path)| Evidence {
+        .prop_map(|(vip, primary, holder, routes, path, zone, control, blind)| Evidence {
+            not_before: Mono(0),
+            blind,
+            control,
+            zone,
             vip,
             primary,
             holder,
@@ -189,14 +238,26 @@ proptest! {
         if verdict.reason_to_move(&Policy::default(), late).is_some() {
             let silent = matches!(evidence.vip, Hearing::Silent { .. });
             prop_assert!(silent);
-            let holder = evidence.holder.as_ref().unwrap();
-            prop_assert!(holder.asked >= SINCE && holder.what.is_ok());
+            prop_assert!(evidence.blind.is_none());
+            let heard = |asked: Mono, read: bool| asked >= SINCE && read;
+            let holder = evidence.holder.as_ref().is_some_and(|s| heard(s.asked, s.what.is_ok()));
+            let zone = evidence.zone.as_ref().is_some_and(|s| heard(s.asked, s.what == Ok(false)));
+            prop_assert!(holder || (zone && evidence.control == Some(Hearing::Answers)));
         }
+    }
+
+    /// What is old proves no more than what is missing.
+    #[test]
+    fn old_evidence_moves_nothing(evidence in evidence()) {
+        let late = SINCE + core::time::Duration::from_secs(3_600);
+        let mut old = evidence;
+        old.not_before = SINCE + core::time::Duration::from_secs(60);
+        prop_assert!(judge(&old).reason_to_move(&Policy::default(), late).is_none());
     }
 
     /// Losing evidence never turns a hold into a move.
     #[test]
-    fn less_evidence_never_moves_more(evidence in evidence(), which in 0usize..4) {
+    fn less_evidence_never_moves_more(evidence in evidence(), which in 0usize..6) {
         let late = SINCE + core::time::Duration::from_secs(3_600);
         let policy = Policy::default();
         let before = judge(&evidence).reason_to_move(&policy, late);
@@ -205,6 +266,8 @@ proptest! {
             0 => less.holder = None,
             1 => less.routes = None,
             2 => less.path = None,
+            3 => less.zone = None,
+            4 => less.control = Some(Hearing::Unknown("lost".into())),
             _ => less.vip = Hearing::Unknown("lost".into()),
         }
         if before.is_none() {

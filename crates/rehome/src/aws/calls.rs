@@ -46,6 +46,7 @@ impl Aws {
             Call::Path { vpc, groups, subnets, interface } => {
                 self.path(vpc, groups, subnets, interface.as_ref()).await.map(Reply::Path)
             }
+            Call::Zones => self.zones().await.map(Reply::Zones),
             Call::Launched { token } => {
                 let filters = vec![filter("client-token", [token])];
                 self.filtered_instances(filters).await.map(Reply::Instances)

@@ -256,6 +256,7 @@ fn setup(
     Setup {
         policy: args.policy(),
         sources: sources(args.vip(), &args.operation.probe_source),
+        controls: args.operation.control_target.clone(),
         sites: start.sites.order.clone(),
         user_data: user_data
             .iter()

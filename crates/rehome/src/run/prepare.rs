@@ -55,6 +55,13 @@ pub(crate) fn contradictions(args: &RunArgs) -> Vec<Problem> {
     if let Err(error) = args.checked_vip() {
         problems.push(Problem::of(&error, Some("name an address of the block".to_owned())));
     }
+    let vip = args.vip().address;
+    if args.operation.control_target.contains(&vip) {
+        problems.push(Problem::new(
+            format!("--control-target {vip} is the address that is watched"),
+            "name other machines of yours, best one in each zone; they have to answer pings",
+        ));
+    }
     let block = &args.route_destination;
     if block.value.is_wide() && args.place.probe_address.is_none() {
         problems.push(Problem::new(

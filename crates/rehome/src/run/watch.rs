@@ -184,6 +184,7 @@ impl Watch {
             | Call::Statuses { .. }
             | Call::Tables { .. }
             | Call::Path { .. }
+            | Call::Zones
             | Call::Launched { .. }
             | Call::DisableSourceDestCheck { .. }
             | Call::ReplaceRoute { .. }

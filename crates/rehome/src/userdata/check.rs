@@ -354,6 +354,7 @@ async fn launch(
         | Reply::Statuses(_)
         | Reply::Tables(_)
         | Reply::Path(_)
+        | Reply::Zones(_)
         | Reply::Done => Err(failed("the lab answered a launch with something else")),
     }
 }

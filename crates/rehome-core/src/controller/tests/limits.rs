@@ -1,14 +1,9 @@
 //! Where rehome holds back: first starts, signals, and what it says of its own limits.
 
 use super::*;
-use crate::fault::CallError;
 use crate::world::InstanceState;
 
-use super::world::{World, az, id, secs};
-
-fn throttled() -> CallError {
-    CallError::Refused { code: "RequestLimitExceeded".into(), message: String::new() }
-}
+use super::world::{World, az, id, secs, throttled};
 
 fn is_cut_of(call: &Call, name: &str) -> bool {
     matches!(call, Call::ReplaceRoute { table, .. } if table.as_str() == name)

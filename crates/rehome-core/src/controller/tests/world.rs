@@ -11,10 +11,15 @@ use crate::record::{FORMAT, Home};
 use crate::testing::launch_spec;
 use crate::world::{
     Check, Instance, Interface, PathPart, Placement, Route, RouteState, RouteTable, Status, Target,
+    Zone,
 };
 
 pub(super) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+pub(super) fn throttled() -> CallError {
+    CallError::Refused { code: "RequestLimitExceeded".into(), message: String::new() }
 }
 
 pub(super) fn az(name: &str) -> Az {
@@ -83,6 +88,10 @@ pub(super) struct World {
     pub(super) lookup_lag: Duration,
     pub(super) unlisted: Vec<InstanceId>,
     pub(super) impaired: bool,
+    pub(super) scheduled: Vec<String>,
+    pub(super) failing_zones: Vec<Az>,
+    /// Machines of others that answer pings, as long as the network does.
+    pub(super) neighbors: Vec<Ipv4Addr>,
     voided: bool,
     performed: usize,
     random: u64,
@@ -94,6 +103,9 @@ fn site(zone: &str, subnet: &str, cidr: &str) -> Site {
     Site { az: az(zone), subnet: subnet.parse().unwrap(), cidr: cidr.parse().unwrap() }
 }
 
+/// A machine of somebody else's that is always well, unless a story says otherwise.
+pub(super) const NEIGHBOR: Ipv4Addr = Ipv4Addr::new(172, 31, 16, 20);
+
 fn setup() -> Setup {
     let sites = alloc::vec![
         site("us-east-1b", "subnet-0000000b", "172.31.32.0/20"),
@@ -103,6 +115,7 @@ fn setup() -> Setup {
     Setup {
         policy: Policy::default(),
         sources: alloc::vec![None],
+        controls: Vec::new(),
         user_data: sites.iter().map(|site| (site.subnet.clone(), "sha".into())).collect(),
         sites,
         wishes: Wishes::default(),
@@ -205,6 +218,9 @@ impl World {
             lookup_lag: Duration::ZERO,
             unlisted: Vec::new(),
             impaired: false,
+            scheduled: Vec::new(),
+            failing_zones: Vec::new(),
+            neighbors: alloc::vec![NEIGHBOR],
             voided: false,
             performed: 0,
             random: 88_172_645_463_325_252,
@@ -356,7 +372,8 @@ impl World {
                 && self.now >= machine.born + secs(3)
         };
         if target != self.record.vip.address {
-            return self.machines.values().any(|m| m.address == target && up(m));
+            return self.neighbors.contains(&target)
+                || self.machines.values().any(|m| m.address == target && up(m));
         }
         let table = "rtb-00000001".parse::<TableId>().unwrap();
         let Some(Some(interface)) = self.tables.get(&table) else { return false };
@@ -424,6 +441,7 @@ impl World {
                 ids.iter()
                     .map(|id| {
                         let mut s = status(id);
+                        s.events.clone_from(&self.scheduled);
                         if self.impaired {
                             s.guest = Check::Impaired;
                         }
@@ -436,6 +454,7 @@ impl World {
                 name: "security group sg-0000000a".into(),
                 digest: self.path_digest.clone(),
             }])),
+            Call::Zones => Ok(Reply::Zones(self.zones())),
             Call::Launched { token } => Ok(Reply::Instances(
                 self.machines
                     .iter()
@@ -466,6 +485,17 @@ impl World {
             Call::Stop { instance, .. } => self.end(instance, InstanceState::Stopped),
             Call::Terminate { instance } => self.end(instance, InstanceState::Terminated),
         }
+    }
+
+    fn zones(&self) -> Vec<Zone> {
+        let mut names: Vec<Az> = self.setup.sites.iter().map(|site| site.az.clone()).collect();
+        names.sort();
+        let zone = |name: Az| Zone {
+            available: !self.failing_zones.contains(&name),
+            kind: "availability-zone".into(),
+            name,
+        };
+        names.into_iter().map(zone).collect()
     }
 
     fn end(&mut self, instance: &InstanceId, state: InstanceState) -> Result<Reply, CallError> {

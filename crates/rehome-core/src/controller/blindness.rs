@@ -1,0 +1,64 @@
+//! Blindness: our own end is broken, so what we don't hear says nothing about anybody.
+//!
+//! While it lasts nothing is changed at all, and no deadline of a move runs. When it ends,
+//! detection starts anew: what was lost in the dark doesn't count.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::Controller;
+use crate::probe::Hearing;
+use crate::say::Line;
+use crate::time::Mono;
+
+impl Controller {
+    /// Why we are no judge of the VIP's silence: it can't be probed from anywhere, or every control
+    /// target is silent as well. A VIP that answers shows that we see.
+    pub(super) fn blindness(&self, now: Mono) -> Option<String> {
+        if self.vip_hearing(now) == Hearing::Answers {
+            return None;
+        }
+        if let Some(why) = self.probing.unsendable() {
+            return Some(why);
+        }
+        self.no_witness(now)
+    }
+
+    /// That every control target is silent, where any is configured.
+    pub(super) fn no_witness(&self, now: Mono) -> Option<String> {
+        if self.setup.controls.is_empty() {
+            return None;
+        }
+        match self.probing.control(now, now, &self.setup.policy, now) {
+            Hearing::Silent { .. } => {
+                let targets = crate::verdict::list(self.setup.controls.iter());
+                Some(format!("no control target answers ({targets})"))
+            }
+            Hearing::Answers | Hearing::Unknown(_) => None,
+        }
+    }
+
+    /// Tells when sight is lost, at intervals while it is, and when it is back.
+    pub(super) fn step_blindness(&mut self, now: Mono) {
+        let blind = self.blindness(now);
+        if let Some(why) = &blind {
+            let why = format!("we are blind: {why}; nothing is changed");
+            self.say_once(Line::Held { why });
+        } else if self.blind.is_some() {
+            self.probing.void();
+            self.begin_anew(now);
+            self.say(Line::Notice { text: "No longer blind; judging anew".into() });
+        }
+        self.blind = blind;
+    }
+
+    /// The deadlines of a move run from here: before, nothing could be seen.
+    fn begin_anew(&mut self, now: Mono) {
+        let begun = self.unix(now);
+        if let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut()) {
+            attempt.since = begun;
+            self.unsaved = true;
+        }
+        self.look_again_before_cutting(now);
+    }
+}

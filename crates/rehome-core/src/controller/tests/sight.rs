@@ -1,0 +1,154 @@
+//! What we see with, and what is done when it fails: control targets, zones, blindness.
+
+use super::world::{NEIGHBOR, World, az, secs, throttled};
+use super::*;
+use crate::world::InstanceState;
+
+/// A world with a control target that answers.
+fn with_control() -> World {
+    World::with(|setup| setup.controls = alloc::vec![NEIGHBOR])
+}
+
+/// The monitor hears nobody any more; EC2 it can read.
+fn cut_off(world: &mut World) {
+    world.path_open = false;
+}
+
+#[test]
+fn a_monitor_that_is_cut_off_from_all_but_ec2_changes_nothing() {
+    let mut world = with_control();
+    world.run(secs(60));
+    cut_off(&mut world);
+    world.mutations.clear();
+    world.run(secs(3_600));
+    assert_eq!(world.mutations, Vec::<String>::new());
+    assert!(world.has_line("we are blind: no control target answers"), "{:#?}", world.lines);
+    let told = world.lines.iter().filter(|line| line.contains("we are blind")).count();
+    assert!((4..=8).contains(&told), "loudly once, then at intervals: {told}");
+    world.path_open = true;
+    world.run(secs(60));
+    assert!(world.has_line("No longer blind"));
+    assert_eq!(world.launches(), 0);
+    world.assert_all_routed("i-0000000a");
+}
+
+#[test]
+fn without_a_control_target_the_same_monitor_would_have_moved() {
+    let mut world = World::new();
+    world.run(secs(60));
+    cut_off(&mut world);
+    world.run(secs(60));
+    assert_eq!(world.launches(), 1, "which is why there are control targets");
+}
+
+#[test]
+fn a_dead_holder_is_replaced_while_a_control_target_answers() {
+    let mut world = with_control();
+    world.run(secs(60));
+    world.kill("i-0000000a");
+    world.run(secs(120));
+    world.assert_moved("i-00000001");
+    assert_eq!(world.launches(), 1);
+}
+
+#[test]
+fn who_is_blind_doesnt_believe_ec2_either() {
+    let mut world = with_control();
+    world.run(secs(60));
+    cut_off(&mut world);
+    world.instance("i-0000000a").state = InstanceState::Stopped;
+    world.mutations.clear();
+    world.run(secs(300));
+    assert_eq!(world.mutations, Vec::<String>::new());
+    world.path_open = true;
+    world.run(secs(120));
+    world.assert_moved("i-00000001");
+}
+
+#[test]
+fn blindness_in_the_middle_of_a_move_stops_it_and_its_clocks() {
+    for line in ["New instance i-00000001 launched", "Updating static routes", "Waiting for 10.0.0"]
+    {
+        let mut world = with_control();
+        world.run(secs(60));
+        world.kill("i-0000000a");
+        world.run_until_line(line);
+        cut_off(&mut world);
+        // What was sent before it is known may still be answered.
+        world.run(secs(20));
+        world.mutations.clear();
+        world.run(secs(1_200));
+        assert_eq!(world.mutations, Vec::<String>::new(), "{line}: {:#?}", world.lines);
+        world.path_open = true;
+        world.run(secs(120));
+        world.assert_moved("i-00000001");
+        assert_eq!(world.launches(), 1, "{line}");
+    }
+}
+
+#[test]
+fn control_targets_that_are_all_gone_are_told_while_the_address_answers() {
+    let mut world = with_control();
+    world.run(secs(60));
+    world.neighbors.clear();
+    world.run(secs(60));
+    assert!(world.has_line("Failover capability lost"), "{:#?}", world.lines);
+    assert!(world.has_line("no control target answers"), "{:#?}", world.lines);
+    assert!(!world.has_line("we are blind"), "an address that answers is heard");
+    world.neighbors.push(NEIGHBOR);
+    world.run(secs(60));
+    assert!(world.has_line("Failover capability is back"));
+}
+
+#[test]
+fn out_of_an_impaired_zone_it_goes_to_another_even_when_its_instances_cant_be_read() {
+    let mut world = with_control();
+    world.run(secs(60));
+    world.kill("i-0000000a");
+    world.failing_zones.push(az("us-east-1a"));
+    world.fault = Some(Box::new(|call, _| {
+        let named = matches!(call, Call::Instances { az, .. } | Call::Statuses { az, .. }
+            if az.as_str() == "us-east-1a");
+        named.then(|| (throttled(), false))
+    }));
+    world.run(secs(120));
+    assert!(world.has_line("due to: AZ impaired"), "{:#?}", world.lines);
+    world.assert_all_routed("i-00000001");
+    assert_eq!(world.launches(), 1);
+}
+
+#[test]
+fn no_replacement_goes_to_a_zone_that_is_impaired() {
+    let mut world = with_control();
+    world.run(secs(60));
+    world.failing_zones.push(az("us-east-1b"));
+    world.kill("i-0000000a");
+    world.run(secs(120));
+    assert!(world.has_line("Launching new instance in AZ: us-east-1c"), "{:#?}", world.lines);
+    assert!(!world.has_line("AZ: us-east-1b"), "{:#?}", world.lines);
+}
+
+#[test]
+fn moves_out_of_impaired_zones_dont_use_up_the_budget() {
+    let mut world = with_control();
+    world.run(secs(60));
+    for (holder, zone) in [("i-0000000a", "us-east-1a"), ("i-00000001", "us-east-1b")] {
+        world.failing_zones = alloc::vec![az(zone)];
+        world.kill(holder);
+        world.run(secs(120));
+    }
+    world.failing_zones = alloc::vec![az("us-east-1c")];
+    world.kill("i-00000002");
+    world.run(secs(120));
+    assert_eq!(world.launches(), 3, "{:#?}", world.lines);
+    assert!(world.has_line("Now monitoring instance i-00000003"), "{:#?}", world.lines);
+}
+
+#[test]
+fn an_event_that_ec2_has_scheduled_is_told_ahead() {
+    let mut world = World::new();
+    world.scheduled = alloc::vec!["instance-retirement not before 2026-12-01".into()];
+    world.run(secs(60));
+    assert!(world.has_line("scheduled an event for i-0000000a: instance-retirement"));
+    assert_eq!(world.launches(), 0);
+}
