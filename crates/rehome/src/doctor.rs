@@ -58,7 +58,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<ExitCode, Failure> {
     } else {
         print::text(&findings, print::Style::of_stdout())
     };
-    print::to_stdout(&text).map_err(failed)?;
+    crate::stdout::print(&text)?;
     Ok(ExitCode::from(code))
 }
 

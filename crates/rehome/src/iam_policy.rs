@@ -7,6 +7,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use rehome_core::fault::ErrorClass;
 use rehome_core::permissions::{Scope, profile_name};
 use rehome_core::preflight::{Snapshot, Start};
 use tokio::runtime::Builder;
@@ -74,7 +75,7 @@ pub(crate) fn print(args: &PolicyArgs) -> Result<ExitCode, Failure> {
         (Format::Json, Some(Only::Trust)) => documents.trust(),
         (Format::Cloudformation, _) => documents.cloudformation(),
     };
-    println!("{text}");
+    crate::stdout::print_line(&text)?;
     for note in documents.notes() {
         eprintln!("{note}");
     }
@@ -92,8 +93,14 @@ async fn scope(args: &PolicyArgs) -> Result<Scope, Failure> {
         if error.is_definite() {
             return run::denied(&error);
         }
-        let hint = "try again; `--debug` shows every call";
-        Failure::new(TEMPORARY, Problem::new(format!("EC2 can't be read: {error}"), hint))
+        let hint = if error.class() == ErrorClass::Credentials {
+            "`aws sts get-caller-identity` has to work with the same environment: an instance \
+             profile, AWS_PROFILE or keys"
+        } else {
+            "try again; `--debug` shows every call"
+        };
+        let at = aws.endpoint().map(|endpoint| format!(" at {endpoint}")).unwrap_or_default();
+        Failure::new(TEMPORARY, Problem::new(format!("EC2 can't be read{at}: {error}"), hint))
     })?;
     let start = run::assessed(&order, None, &snapshot)?;
     tell(&aws, &start, &snapshot);

@@ -36,7 +36,8 @@ enum LabCommand {
         #[arg(long, value_enum, default_value = "fast")]
         pace: Pace,
         /// Availability Zones
-        #[arg(long, value_name = "N", default_value_t = 3)]
+        #[arg(long, value_name = "N", default_value_t = 3,
+              value_parser = clap::value_parser!(u8).range(3..=16))]
         azs: u8,
         /// Route tables that carry the overlay addresses; those beyond the first serve the last
         /// subnets
@@ -230,7 +231,7 @@ struct FaultArgs {
     #[arg(long = "type", value_name = "T")]
     instance_type: Option<String>,
     /// How often [default: until cleared]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     times: Option<u32>,
     /// Let the call take effect first: its outcome is then unknown to the caller
     #[arg(long)]

@@ -26,6 +26,7 @@ mod notify;
 mod output;
 mod pause;
 mod run;
+mod stdout;
 mod store;
 mod survey;
 mod template;

@@ -2,7 +2,7 @@
 //! they tell what the program takes.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,6 +13,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::cli::Cli;
 use crate::fail::{FAILED, Failure, Problem};
+use crate::stdout::print;
 
 /// How commands end. The numbers are those of `fail.rs`, and what scripts may rely on.
 const EXIT_STATUS: [(&str, &str); 5] = [
@@ -63,9 +64,10 @@ pub(crate) struct CompletionsArgs {
 pub(crate) fn man(args: &ManArgs) -> Result<ExitCode, Failure> {
     let mut root = Cli::command().disable_help_subcommand(true);
     root.build();
-    write_pages(&root, &args.folder).map_err(|error| {
+    let made = fs::create_dir_all(&args.folder);
+    made.and_then(|()| write_pages(&root, &args.folder)).map_err(|error| {
         let what = format!("{} can't be written to: {error}", args.folder.display());
-        Failure::new(FAILED, Problem::new(what, "name a folder that is there and can be written"))
+        Failure::new(FAILED, Problem::new(what, "name a folder that can be made or written to"))
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -74,8 +76,7 @@ pub(crate) fn man(args: &ManArgs) -> Result<ExitCode, Failure> {
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "rehome", &mut script);
-    // Whoever reads may go away.
-    let _read = io::stdout().write_all(&script);
+    print(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -158,9 +159,9 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_named() {
-        let failure = man(&ManArgs { folder: "/nonexistent/man1".into() }).unwrap_err();
+    fn a_folder_that_cannot_be_made_is_named() {
+        let failure = man(&ManArgs { folder: "/proc/none/man1".into() }).unwrap_err();
         assert_eq!(failure.code, FAILED);
-        assert!(failure.problems[0].what.contains("/nonexistent/man1"), "{failure:?}");
+        assert!(failure.problems[0].what.contains("/proc/none/man1"), "{failure:?}");
     }
 }

@@ -20,6 +20,7 @@ use self::plan::{Change, Observed, Overlay, Wanted, Way};
 use crate::duration::parse;
 use crate::fail::{FAILED, Failure, Problem};
 use crate::run::unit::visible_to_services;
+use crate::stdout::print_line;
 
 /// Between two looks for a default route.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -107,24 +108,23 @@ fn print(args: &TargetArgs) -> Result<(), Failure> {
     let wanted = Wanted::new(args.address, args.table, &way);
     let exe =
         std::env::current_exe().map_err(|error| Failure::new(FAILED, Problem::of(&error, None)))?;
-    println!("# Wanted on this machine: {}", told(&way));
-    println!("{}\n{}\n{}", wanted.address, wanted.rule, wanted.route);
-    println!("\n# The same by hand, until the next boot");
     let Wanted { address, rule, route } = &wanted;
-    println!("ip address add {}/{} dev {}", address.address, address.prefix, address.interface);
-    println!("ip rule add to {} lookup {}", rule.destination, args.table);
-    println!("ip {}", route.to_string().replacen("route", "route add", 1));
-    println!("\n# {}\n{}", persist::UNIT_PATH, persist::unit(&exe, &args.target()));
-    println!("# {}\n{}", persist::NETWORKD_PATH, persist::NETWORKD);
+    let by_hand = [
+        format!("ip address add {}/{} dev {}", address.address, address.prefix, address.interface),
+        format!("ip rule add to {} lookup {}", rule.destination, args.table),
+        format!("ip {}", route.to_string().replacen("route", "route add", 1)),
+    ];
     let changes = plan::plan(&wanted, &observed).map_err(refused)?;
-    println!("# What apply would change in the network now");
-    for change in &changes {
-        println!("{change}");
-    }
-    if changes.is_empty() {
-        println!("nothing");
-    }
-    Ok(())
+    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    let changes = if changes.is_empty() { "nothing".to_owned() } else { changes.join("\n") };
+    let sections = [
+        format!("# Wanted on this machine: {}\n{address}\n{rule}\n{route}\n", told(&way)),
+        format!("# The same by hand, until the next boot\n{}\n", by_hand.join("\n")),
+        format!("# {}\n{}", persist::UNIT_PATH, persist::unit(&exe, &args.target())),
+        format!("# {}\n{}", persist::NETWORKD_PATH, persist::NETWORKD),
+        format!("# What apply would change in the network now\n{changes}"),
+    ];
+    print_line(&sections.join("\n"))
 }
 
 fn apply(args: &ApplyArgs) -> Result<(), Failure> {
@@ -136,7 +136,7 @@ fn apply(args: &ApplyArgs) -> Result<(), Failure> {
     let changes = plan::plan(&wanted, &observed).map_err(refused)?;
     let steps = if args.no_persist { Vec::new() } else { persistence(target)? };
     if changes.is_empty() && steps.is_empty() {
-        println!("Nothing to change: {} is set up", target.address);
+        print_line(&format!("Nothing to change: {} is set up", target.address))?;
         tell_if_astray(&mut netlink, target.address, &wanted, &observed);
         return Ok(());
     }
@@ -150,7 +150,7 @@ fn apply(args: &ApplyArgs) -> Result<(), Failure> {
         let what = format!("the kernel took every change, and yet there is still to do: {change}");
         return Err(Failure::new(FAILED, Problem::new(what, "does something else undo it?")));
     }
-    println!("Done: {} is set up", target.address);
+    print_line(&format!("Done: {} is set up", target.address))?;
     let (_, left) = plan::undo(target.address, &observed);
     for found in left {
         eprintln!("note: somebody else made this, so `remove` will leave it: {found}");
@@ -184,15 +184,14 @@ fn remove(args: &RemoveArgs) -> Result<(), Failure> {
         eprintln!("note: left, as `apply` for {} didn't make it: {found}", args.address);
     }
     if changes.is_empty() && steps.is_empty() {
-        println!("Nothing to remove: there is nothing of rehome's for {}", args.address);
-        return Ok(());
+        let nothing = "Nothing to remove: there is nothing of rehome's for";
+        return print_line(&format!("{nothing} {}", args.address));
     }
     agree(&changes, &steps, args.yes)?;
     // The unit first, or a restart of the network in between would bring everything back.
     persist::make(&steps)?;
     make(&mut netlink, &changes)?;
-    println!("Done: {} is removed", args.address);
-    Ok(())
+    print_line(&format!("Done: {} is removed", args.address))
 }
 
 /// The default route and everything else, as soon as there is a default route.
@@ -241,10 +240,10 @@ impl TargetArgs {
 /// Shows what is to be done, and asks, where somebody can be asked and wasn't to be spared.
 fn agree(changes: &[Change], steps: &[Step], yes: bool) -> Result<(), Failure> {
     for change in changes {
-        println!("{change}");
+        print_line(&change.to_string())?;
     }
     for step in steps {
-        println!("{step}");
+        print_line(&step.to_string())?;
     }
     if !changes.is_empty() && !may_change_the_network() {
         let what = "changing addresses, rules and routes needs CAP_NET_ADMIN, which this process \

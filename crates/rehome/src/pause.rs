@@ -8,8 +8,9 @@ use rehome_core::time::Unix;
 use crate::cli::{PauseArgs, ResumeArgs, WhomArgs};
 use crate::clock;
 use crate::fail::{FAILED, Failure, Problem};
+use crate::stdout::print_line;
 use crate::store::pause::{Pause, Scope, clear_pause, write_pause};
-use crate::store::{StoreError, directory};
+use crate::store::{StoreError, directory, is_kept};
 
 fn failed(error: &StoreError) -> Failure {
     Failure::new(FAILED, Problem::of(error, Some(error.hint())))
@@ -34,7 +35,13 @@ pub(crate) fn pause(args: &PauseArgs) -> Result<ExitCode, Failure> {
     };
     let (scope, name) = scope(&args.whom);
     write_pause(&directory, scope, &pause).map_err(|error| failed(&error))?;
-    println!("Paused {name} until {}", wall(until));
+    if let Some(vip) = args.whom.vip.filter(|vip| !is_kept(&directory, vip.address)) {
+        let directory = directory.display();
+        eprintln!(
+            "note: nothing is known of {vip} in {directory}; does `run` use another --state-dir?"
+        );
+    }
+    print_line(&format!("Paused {name} until {}", wall(until)))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -43,9 +50,9 @@ pub(crate) fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let directory = directory(args.whom.state_dir.as_deref()).map_err(|error| failed(&error))?;
     let (scope, name) = scope(&args.whom);
     if clear_pause(&directory, scope).map_err(|error| failed(&error))? {
-        println!("Resumed {name}");
+        print_line(&format!("Resumed {name}"))?;
     } else {
-        println!("{name} was not paused");
+        print_line(&format!("{name} was not paused"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -190,6 +190,11 @@ impl Store {
     }
 }
 
+/// Whether a rehome keeps this VIP in `directory`, or did once.
+pub(crate) fn is_kept(directory: &Path, vip: Ipv4Addr) -> bool {
+    record_of(directory, vip).exists() || directory.join(format!("{vip}.lock")).exists()
+}
+
 /// Where the record of a VIP is.
 fn record_of(directory: &Path, vip: Ipv4Addr) -> PathBuf {
     directory.join(format!("{vip}.json"))

@@ -184,6 +184,10 @@ impl Template {
             return Err(error);
         }
         match unfit(&rendered) {
+            _ if rendered.is_empty() => Err(TemplateError::NotText {
+                name: self.name.clone(),
+                what: "rendered to nothing: it is empty".to_owned(),
+            }),
             None => Ok(rendered),
             Some(mail) => {
                 let first = shortened(rendered.lines().next().unwrap_or_default());
@@ -232,11 +236,14 @@ struct Bounded {
 impl Bounded {
     /// The rendered line at which it was too much, if it was.
     fn overflow(&self, name: &str) -> Option<TemplateError> {
-        let refused = self.refused.as_ref()?;
-        let begin = self.bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let line = 1 + self.bytes.iter().filter(|byte| **byte == b'\n').count();
-        let text = [&self.bytes[begin..], refused].concat();
-        let text = shortened(&String::from_utf8_lossy(&text));
+        let all = [&self.bytes, self.refused.as_ref()?.as_slice()].concat();
+        // The first byte that is too much stands in this line.
+        let (within, beyond) = all.split_at(USER_DATA_BYTES_MAX);
+        let begin = within.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let end = beyond.iter().position(|byte| *byte == b'\n').unwrap_or(beyond.len());
+        let line = 1 + within.iter().filter(|byte| **byte == b'\n').count();
+        let text = String::from_utf8_lossy(&all[begin..USER_DATA_BYTES_MAX + end]);
+        let text = shortened(&text);
         Some(TemplateError::TooLong { name: name.to_owned(), line, text })
     }
 }

@@ -32,6 +32,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// and while a call is open the loop can't repeat it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Where the environment names endpoints (AWS SDKs and Tools Reference Guide, "Service-specific
+/// endpoints").
+const ENDPOINTS: [&str; 4] =
+    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL_IAM"];
+
+/// Whether it is a URL with a host; an empty variable counts as unset.
+fn is_endpoint(value: &str) -> bool {
+    let web = |url: url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    value.is_empty() || url::Url::parse(value).is_ok_and(web)
+}
+
 /// Pages of one listing: 100,000 tables. More is an endpoint that never ends.
 const PAGES_MAX: usize = 1_000;
 
@@ -41,6 +52,14 @@ pub(crate) enum ConnectError {
     /// Nothing says which region is meant.
     #[error("there is no AWS region: neither the environment, nor a profile, nor EC2 tells one")]
     NoRegion,
+    /// An endpoint was named that can't be one.
+    #[error("{variable}={value} is no endpoint")]
+    Endpoint {
+        /// Where it was named.
+        variable: &'static str,
+        /// What it is.
+        value: String,
+    },
 }
 
 impl ConnectError {
@@ -49,6 +68,9 @@ impl ConnectError {
     pub(crate) fn hint(&self) -> &'static str {
         match self {
             ConnectError::NoRegion => "export AWS_DEFAULT_REGION=us-east-1 (or AWS_REGION)",
+            ConnectError::Endpoint { .. } => {
+                "a URL like https://ec2.us-east-1.amazonaws.com, or unset it"
+            }
         }
     }
 }
@@ -71,6 +93,13 @@ impl Aws {
     /// # Errors
     /// Where no region is named anywhere.
     pub(crate) async fn connect() -> Result<Aws, ConnectError> {
+        for variable in ENDPOINTS {
+            if let Ok(value) = std::env::var(variable)
+                && !is_endpoint(&value)
+            {
+                return Err(ConnectError::Endpoint { variable, value });
+            }
+        }
         let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http::client());
         let shared = loader.load().await;
         let region = shared.region().ok_or(ConnectError::NoRegion)?.to_string();
@@ -254,5 +283,22 @@ impl Intercept for EndpointNote {
     ) -> Result<(), BoxError> {
         self.0.get_or_init(|| context.request().uri().trim_end_matches('/').to_owned());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_web_address_with_a_host() {
+        for good in
+            ["", "http://127.0.0.1:4566", "https://ec2.eu-west-1.amazonaws.com/", "http://[::1]"]
+        {
+            assert!(is_endpoint(good), "{good}");
+        }
+        for bad in ["garbage", "127.0.0.1:4566", "ftp://x", "http://", "http://a b"] {
+            assert!(!is_endpoint(bad), "{bad}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The findings, as a list for people or one JSON document.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 use rehome_core::doctor::{Area, Finding, Verdict, worst};
 use rehome_core::net::Vip;
@@ -90,15 +90,6 @@ pub(super) fn json(vip: Vip, findings: &[Finding], exit_code: u8) -> String {
     let document = Document { vip: vip.to_string(), verdict, exit_code, findings };
     let text = serde_json::to_string_pretty(&document);
     text.expect("findings are made of plain values") + "\n"
-}
-
-/// Writes it. Whoever reads may have seen enough.
-pub(super) fn to_stdout(text: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -72,9 +72,9 @@ pub(crate) fn run(pace: Pace, json: bool) -> Result<ExitCode, Failure> {
     demo.screen.close();
     let ok = story.is_ok() && clean;
     if json {
-        println!("{}", story.json(&pings, ok));
+        crate::stdout::print_line(&story.json(&pings, ok).to_string())?;
     } else {
-        print!("{}", story.summary(&pings, ok));
+        crate::stdout::print(&story.summary(&pings, ok))?;
     }
     Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

@@ -453,8 +453,12 @@ fn is_ours(address: &Address) -> bool {
 #[must_use]
 pub(crate) fn undo(overlay: Overlay, observed: &Observed) -> (Vec<Change>, Vec<String>) {
     let (mut changes, mut left) = (Vec::new(), Vec::new());
+    let other = |table: u32| belongs_to_another(overlay, observed, table);
     // The rule first: what is sent meanwhile goes the ordinary way, not into an empty table.
     for rule in observed.rules.iter().filter(|rule| rule.destination == overlay.block) {
+        if rule.ours && rule.table.is_some_and(other) {
+            continue;
+        }
         if rule.ours {
             changes.push(Change::RemoveRule(rule.clone()));
         } else {
@@ -465,6 +469,9 @@ pub(crate) fn undo(overlay: Overlay, observed: &Observed) -> (Vec<Change>, Vec<S
     let leads_out =
         |route: &&Route| route.destination.prefix() == 0 && route.source == Some(overlay.address);
     for route in observed.routes.iter().filter(leads_out) {
+        if route.ours && other(route.table) {
+            continue;
+        }
         route_is_ours |= route.ours;
         if route.ours {
             changes.push(Change::RemoveRoute(route.clone()));
@@ -482,6 +489,17 @@ pub(crate) fn undo(overlay: Overlay, observed: &Observed) -> (Vec<Change>, Vec<S
         }
     }
     (changes, left)
+}
+
+/// Whether a table of rehome's was set up for another overlay address than this one: its rule leads
+/// another block there, or its route sends from another address.
+fn belongs_to_another(overlay: Overlay, observed: &Observed, table: u32) -> bool {
+    let rules = observed.rules.iter().filter(|rule| rule.ours && rule.table == Some(table));
+    let routes = observed.routes.iter().filter(|route| route.ours && route.table == table);
+    rules.map(|rule| rule.destination).any(|block| block != overlay.block)
+        || routes
+            .filter(|route| route.destination.prefix() == 0)
+            .any(|route| route.source != Some(overlay.address))
 }
 
 #[cfg(test)]

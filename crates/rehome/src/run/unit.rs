@@ -38,7 +38,7 @@ pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
         .chain([session(args.run.vip())])
         .collect();
     let text = unit(&exe, &words, &env);
-    print!("{text}");
+    crate::stdout::print(&text)?;
     if args.print {
         return Ok(ExitCode::SUCCESS);
     }

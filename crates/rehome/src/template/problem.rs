@@ -88,10 +88,10 @@ pub(crate) enum Fault {
     Undefined,
     /// `"%s" % x`.
     Percent,
-    /// A filter, test, function or method that isn't there.
+    /// It can't be read as Jinja2.
+    Syntax,
+    /// A filter, test, function or method that isn't there, or is used as it can't be.
     Unknown,
-    /// Nothing of the above.
-    Other,
 }
 
 impl TemplateError {
@@ -101,7 +101,8 @@ impl TemplateError {
         match self {
             TemplateError::Read { .. } => "--user-data-file names a Jinja2 template".to_owned(),
             TemplateError::NotText { .. } => {
-                "a template is UTF-8 text without a byte order mark".to_owned()
+                "a template is UTF-8 text, without a byte order mark, that begins like `#!/bin/bash`"
+                    .to_owned()
             }
             TemplateError::CarriageReturn { name, .. } => {
                 format!("convert it: sed -i 's/\\r$//' {name}")
@@ -157,7 +158,7 @@ impl Fault {
             Fault::Unknown => {
                 "docs/templates.md tells what there is, and what differs from Jinja2".to_owned()
             }
-            Fault::Other => {
+            Fault::Syntax => {
                 "shell text that Jinja2 misreads goes between {% raw %} and {% endraw %}".to_owned()
             }
         }
@@ -179,7 +180,8 @@ pub(super) fn jinja(name: &str, error: &minijinja::Error) -> TemplateError {
         | ErrorKind::UnknownMethod => Fault::Unknown,
         // Nothing but its words tells this error from others; a test reads them.
         _ if error.detail().is_some_and(|detail| detail.starts_with(PERCENT)) => Fault::Percent,
-        _ => Fault::Other,
+        ErrorKind::SyntaxError => Fault::Syntax,
+        _ => Fault::Unknown,
     };
     // The detail of an undefined value is its name, which is the offending text.
     let detail = error.detail().filter(|_| fault != Fault::Undefined);

@@ -193,6 +193,11 @@ fn sixteen_kibibytes_are_taken_and_not_one_byte_more() {
     assert!(error.contains("more than 16384 bytes"), "{error}");
     let (error, _) = whole_refused("#!\nx\n{{ 'y' * 16384 }}");
     assert!(error.contains("line 3 of the rendered text is beyond that: `yyy"), "{error}");
+    // However the text arrives, in one piece here, the line is where the first byte is too much.
+    let (error, _) = whole_refused(&format!("#!/bin/bash\n{}", "# x\n".repeat(5_000)));
+    assert!(error.contains("line 4095 of the rendered text is beyond that: `# x`"), "{error}");
+    let (error, _) = whole_refused("");
+    assert!(error.contains("it is empty"), "{error}");
     whole_refused(
         "#!{% for i in range(99999) %}{% for i in range(99999) %}x{% endfor %}{% endfor %}",
     );

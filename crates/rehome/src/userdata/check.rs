@@ -199,14 +199,19 @@ impl Trial {
         let mut report = Report { came_up: self.comes_up(lab), ..Report::default() };
         tell(
             report.came_up,
-            &format!("{vip} is on the machine's interface"),
+            [
+                &format!("{vip} is on the machine's interface"),
+                &format!("{vip} isn't on the machine's interface"),
+            ]
+            .map(String::as_str),
             "add it in the script",
         );
         report.answers = report.came_up && self.answers(lab);
         if report.came_up {
             let hint =
                 "does its firewall let pings in, and its route for replies lead to the router?";
-            tell(report.answers, &format!("{vip} answers pings"), hint);
+            let said = [&format!("{vip} answers pings"), &format!("{vip} doesn't answer pings")];
+            tell(report.answers, said.map(String::as_str), hint);
         }
         if !report.answers {
             return report;
@@ -221,7 +226,11 @@ impl Trial {
         report.survives_reboot = rebooted && self.comes_up(lab) && self.answers(lab);
         tell(
             report.survives_reboot,
-            &format!("{vip} answers after a reboot"),
+            [
+                &format!("{vip} answers after a reboot"),
+                &format!("{vip} doesn't answer after a reboot"),
+            ]
+            .map(String::as_str),
             "user data runs once in a machine's life; install a unit that sets the address at \
              every boot, as examples/userdata_template.sh does",
         );
@@ -280,11 +289,11 @@ fn until(within: Duration, mut look: impl FnMut() -> bool) -> bool {
     false
 }
 
-fn tell(good: bool, what: &str, hint: &str) {
+fn tell(good: bool, [yes, no]: [&str; 2], hint: &str) {
     if good {
-        eprintln!("ok: {what}");
+        eprintln!("ok: {yes}");
     } else {
-        eprintln!("failed: {what}\nhint: {hint}");
+        eprintln!("failed: {no}\nhint: {hint}");
     }
 }
 

@@ -64,7 +64,7 @@ fn a_template_that_sets_the_address_only_once_fails_at_the_reboot() {
 fn a_template_that_never_sets_the_address_fails_at_once() {
     let finished = tried("#!/bin/sh\necho {{ VIP_ADDRESS }}\n", &[]);
     assert_eq!(finished.code, Some(1), "{finished:#?}");
-    assert!(finished.stderr.contains("failed: 10.0.0.10 is on the machine's interface"));
+    assert!(finished.stderr.contains("failed: 10.0.0.10 isn't on the machine's interface"));
     assert!(!finished.stderr.contains("Rebooting"), "{finished:#?}");
 }
 

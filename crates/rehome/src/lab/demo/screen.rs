@@ -4,11 +4,16 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Instant;
 
+use terminal_size::{Width, terminal_size};
+
 use super::pings::Pings;
 use super::story::{PHASES, Phase, Story, seconds};
 
 /// Columns of the drawing of the pings.
-const COLUMNS: usize = 72;
+const COLUMNS: usize = 64;
+
+/// Columns where the terminal doesn't tell.
+const WIDTH: usize = 80;
 
 /// Events that stay on the screen.
 const EVENTS: usize = 8;
@@ -19,6 +24,8 @@ const LEVELS: [char; 5] = ['.', '▂', '▄', '▆', '█'];
 /// A block of lines at the bottom of a terminal that is drawn over and over.
 pub(super) struct Screen {
     live: bool,
+    /// Columns of the terminal: a line that wraps would be two.
+    width: usize,
     lines: usize,
     step: String,
     events: Vec<String>,
@@ -26,7 +33,7 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(live: bool) -> Screen {
-        Screen { live, lines: 0, step: String::new(), events: Vec::new() }
+        Screen { live, width: WIDTH, lines: 0, step: String::new(), events: Vec::new() }
     }
 
     /// What is being done now.
@@ -53,6 +60,9 @@ impl Screen {
         if !self.live {
             return;
         }
+        if let Some((Width(width), _)) = terminal_size() {
+            self.width = usize::from(width);
+        }
         let picture = self.picture(story, pings, Instant::now());
         let mut text = String::new();
         if self.lines > 0 {
@@ -69,7 +79,7 @@ impl Screen {
     fn picture(&self, story: &Story, pings: &Pings, now: Instant) -> String {
         let mut text = String::new();
         let mut line = |words: &str| {
-            let cut: String = words.chars().take(100).collect();
+            let cut: String = words.chars().take(self.width).collect();
             text.push_str(&cut);
             text.push('\n');
         };

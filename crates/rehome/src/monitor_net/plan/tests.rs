@@ -291,6 +291,18 @@ fn undoing_takes_what_is_marked_and_names_the_rest() {
 }
 
 #[test]
+fn undoing_another_address_takes_nothing_of_this_one() {
+    for other in ["10.0.0.101/24", "10.0.0.100/16", "10.1.0.100/24"] {
+        let (changes, _) = undo(other.parse().unwrap(), &applied());
+        assert_eq!(changes, vec![], "{other}");
+    }
+    // What is left of a half undone one is its own.
+    let mut half = applied();
+    half.routes.clear();
+    assert_eq!(undo(overlay(), &half).0.len(), 2);
+}
+
+#[test]
 fn a_mark_fits_every_name_that_leaves_room_and_the_route_tells_for_the_others() {
     assert_eq!(label("enX0").as_deref(), Some("enX0:rehome"));
     assert_eq!(label("enp126s0f0").as_deref(), Some("enp126s0f0:reho"));
