@@ -332,3 +332,32 @@ impl Controller {
         wanted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Mono {
+        Mono(seconds * 1_000_000_000)
+    }
+
+    #[test]
+    fn a_control_target_vouches_only_by_an_answer_after_the_silence_and_of_late() {
+        let policy = Policy::default();
+        for (answered, since, lately, vouches) in [
+            (100, 90, 97, true),
+            (100, 101, 97, false),
+            (100, 90, 101, false),
+            (100, 100, 100, true),
+        ] {
+            let mut log = PathLog::default();
+            log.on_sent(ProbeId(1), at(answered), at(answered + 1));
+            log.on_answer(ProbeId(1), at(answered));
+            let mut probing = Probing::new(at(0));
+            probing.logs.insert(Path::Control(0, 0), log);
+            let word = probing.control(at(since), at(lately), &policy, at(103));
+            assert_eq!(word == Hearing::Answers, vouches, "{answered} {since} {lately}: {word:?}");
+            assert!(vouches || matches!(word, Hearing::Unknown(_)), "nor is it silent: {word:?}");
+        }
+    }
+}

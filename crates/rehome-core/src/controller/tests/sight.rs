@@ -128,20 +128,80 @@ fn no_replacement_goes_to_a_zone_that_is_impaired() {
     assert!(!world.has_line("AZ: us-east-1b"), "{:#?}", world.lines);
 }
 
+/// Away from `holder`, whose zone EC2 calls impaired.
+fn leave_zone(world: &mut World, holder: &str) {
+    world.failing_zones = alloc::vec![world.az_of(holder)];
+    world.kill(holder);
+    world.run(secs(120));
+}
+
+/// Away from `holder`, which just dies.
+fn leave(world: &mut World, holder: &str) {
+    world.failing_zones.clear();
+    world.kill(holder);
+    world.run(secs(120));
+}
+
 #[test]
 fn moves_out_of_impaired_zones_dont_use_up_the_budget() {
     let mut world = with_control();
     world.run(secs(60));
-    for (holder, zone) in [("i-0000000a", "us-east-1a"), ("i-00000001", "us-east-1b")] {
-        world.failing_zones = alloc::vec![az(zone)];
-        world.kill(holder);
-        world.run(secs(120));
-    }
-    world.failing_zones = alloc::vec![az("us-east-1c")];
-    world.kill("i-00000002");
-    world.run(secs(120));
-    assert_eq!(world.launches(), 3, "{:#?}", world.lines);
+    leave_zone(&mut world, "i-0000000a");
+    leave_zone(&mut world, "i-00000001");
+    leave(&mut world, "i-00000002");
     assert!(world.has_line("Now monitoring instance i-00000003"), "{:#?}", world.lines);
+}
+
+#[test]
+fn a_spent_budget_doesnt_keep_it_in_an_impaired_zone() {
+    let mut world = with_control();
+    world.run(secs(60));
+    leave(&mut world, "i-0000000a");
+    leave(&mut world, "i-00000001");
+    leave_zone(&mut world, "i-00000002");
+    assert!(world.has_line("Now monitoring instance i-00000003"), "{:#?}", world.lines);
+    leave(&mut world, "i-00000003");
+    assert_eq!(world.launches(), 3, "for all else it is spent");
+}
+
+#[test]
+fn what_was_lost_in_the_dark_doesnt_count_when_sight_is_back() {
+    let mut world = with_control();
+    world.run(secs(60));
+    cut_off(&mut world);
+    world.run(secs(120));
+    // The way to the neighbor is mended a moment before the way to the holder.
+    world.kill("i-0000000a");
+    world.path_open = true;
+    world.run(secs(2));
+    world.revive("i-0000000a");
+    world.run(secs(60));
+    assert!(world.has_line("No longer blind"), "{:#?}", world.lines);
+    assert_eq!(world.launches(), 0, "{:#?}", world.lines);
+}
+
+#[test]
+fn who_cant_send_at_all_changes_nothing_even_where_ec2_tells_of_a_lost_route() {
+    let mut world = World::new();
+    world.run(secs(60));
+    world.unsendable = alloc::vec![None];
+    world.run(secs(20));
+    world.mutations.clear();
+    world.tables.insert("rtb-00000002".parse().unwrap(), None);
+    world.run(secs(120));
+    assert_eq!(world.mutations, Vec::<String>::new());
+    assert!(world.has_line("we are blind: no such address"), "{:#?}", world.lines);
+    world.unsendable.clear();
+    world.run(secs(60));
+    world.assert_all_routed("i-0000000a");
+}
+
+#[test]
+fn a_reading_older_than_three_polls_is_no_evidence() {
+    let mut world = World::new();
+    world.run(secs(60));
+    let controller = world.controller.as_ref().unwrap();
+    assert_eq!(controller.evidence(world.now).not_before, world.now - secs(30));
 }
 
 #[test]

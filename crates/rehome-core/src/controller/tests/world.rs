@@ -57,7 +57,7 @@ pub(super) struct Machine {
 
 pub(super) struct World {
     pub(super) now: Mono,
-    controller: Option<Controller>,
+    pub(super) controller: Option<Controller>,
     pub(super) setup: Setup,
     pub(super) record: Record,
     pub(super) machines: BTreeMap<InstanceId, Machine>,
