@@ -29,6 +29,8 @@ pub struct Ec2 {
     pub(crate) region: String,
     /// What AWS's calendar said when the model began.
     pub(crate) epoch: Timestamp,
+    /// How far that is ahead of the callers' clocks.
+    pub(crate) clock_ahead_s: i64,
     pub(crate) pace: Pace,
     pub(crate) now: Time,
     pub(crate) generator: Generator,
@@ -74,6 +76,7 @@ impl Ec2 {
             account: "123456789012".to_owned(),
             region: "eu-west-1".to_owned(),
             epoch: DEFAULT_EPOCH,
+            clock_ahead_s: 0,
             pace,
             now: Time::ZERO,
             generator: Generator::new(seed),

@@ -18,6 +18,7 @@ pub mod plane;
 pub mod time;
 
 mod acls;
+mod arrange;
 mod attributes;
 pub mod base64;
 mod bucket;
@@ -42,6 +43,7 @@ mod tags;
 mod world;
 
 pub use api::{Caller, Request, Response};
+pub use arrange::{ArrangeError, Arrangement};
 pub use cidr::{Cidr, NotACidr};
 pub use ec2::{Ec2, Lag, MAX_LAG_MS};
 pub use error::ApiError;

@@ -307,10 +307,11 @@ impl Ec2 {
         instance.state = InstanceState::Stopped;
         instance.due = None;
         instance.power_off = None;
-        // An auto-assigned public address is released (EC2 User Guide, "Stop and start").
+        // An auto-assigned public address is released, an Elastic IP stays (EC2 User Guide, "Stop
+        // and start").
         for interface in instance.interfaces.clone() {
             if let Some(interface) = self.world.interfaces.edit(&interface, now) {
-                interface.public_ip = None;
+                interface.public_ip = interface.public_ip.filter(|_| interface.elastic_ip);
             }
         }
     }

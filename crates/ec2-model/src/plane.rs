@@ -14,7 +14,7 @@ use crate::{
     cidr::Cidr,
     ec2::Ec2,
     time::Time,
-    world::{Instance, RouteTable, Subnet, Target},
+    world::{Instance, Origin, Route, RouteTable, Subnet, Target},
 };
 
 pub use filters::{AclRule, Admission, Admits, PlaneAcl, Traffic};
@@ -192,7 +192,7 @@ impl Ec2 {
         let served = self.world.subnets.values().filter(|subnet| {
             self.world.table_of(subnet).is_some_and(|its_own| its_own.id == table.id)
         });
-        let route = |route: &crate::world::Route| PlaneRoute {
+        let route = |route: &Route| PlaneRoute {
             destination: route.destination,
             target: match &route.target {
                 Target::Local => PlaneTarget::Local,
@@ -207,7 +207,7 @@ impl Ec2 {
             id: table.id.clone(),
             vpc: table.vpc.clone(),
             subnets: served.map(|subnet| subnet.id.clone()).collect(),
-            routes: table.routes.iter().map(route).collect(),
+            routes: table.routes.iter().filter(|one| wins(table, one)).map(route).collect(),
         }
     }
 
@@ -224,4 +224,15 @@ impl Ec2 {
     pub fn instance(&self, id: &str) -> Option<crate::api::Instance> {
         self.world.instances.get(id).map(|instance| self.instance_view(instance, self.now))
     }
+}
+
+/// Whether packets meet a route at all: a propagated one loses against a static one for the same
+/// block, and inside a local one ("Route priority", VPC User Guide).
+fn wins(table: &RouteTable, route: &Route) -> bool {
+    let beats = |other: &Route| {
+        other.origin != Origin::EnableVgwRoutePropagation
+            && (other.destination == route.destination
+                || other.target == Target::Local && other.destination.covers(route.destination))
+    };
+    route.origin != Origin::EnableVgwRoutePropagation || !table.routes.iter().any(beats)
 }

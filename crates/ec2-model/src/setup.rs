@@ -192,6 +192,6 @@ impl Ec2 {
     }
 }
 
-fn unknown(what: &'static str, id: &str) -> SetupError {
+pub(crate) fn unknown(what: &'static str, id: &str) -> SetupError {
     SetupError::Unknown { what, id: id.to_owned() }
 }

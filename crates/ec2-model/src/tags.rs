@@ -52,7 +52,7 @@ impl Ec2 {
     }
 
     /// The tags of whatever has this id.
-    fn tags_of(&mut self, id: &str) -> Result<&mut Vec<Tag>, ApiError> {
+    pub(crate) fn tags_of(&mut self, id: &str) -> Result<&mut Vec<Tag>, ApiError> {
         let now = self.now;
         let prefix = id.split_once('-').map_or("", |(prefix, _)| prefix);
         let world = &mut self.world;

@@ -1,6 +1,7 @@
 //! Tests of the whole account, on the mission's picture: three zones, a VPC, two machines.
 
 mod acls;
+mod arranged;
 mod consistency;
 mod describes;
 mod groups;

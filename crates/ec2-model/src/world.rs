@@ -31,6 +31,11 @@ pub(crate) struct World {
     /// By name.
     pub(crate) keys: BTreeMap<String, KeyPair>,
     pub(crate) images: BTreeMap<String, Image>,
+    /// Key pairs that were deleted, by name.
+    pub(crate) deleted_keys: BTreeMap<String, KeyPair>,
+    /// Images that were deregistered.
+    pub(crate) recycle_bin: BTreeMap<String, Image>,
+    pub(crate) prefix_lists: BTreeMap<String, Vec<Cidr>>,
     /// By name.
     pub(crate) types: BTreeMap<String, InstanceType>,
     /// By name.
@@ -54,7 +59,7 @@ pub(crate) struct Zone {
     pub(crate) messages: Vec<String>,
 }
 
-/// An internet gateway.
+/// An internet gateway, or a virtual private one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Gateway {
     pub(crate) vpc: String,
@@ -109,13 +114,15 @@ pub(crate) enum Peer {
     Ipv6(String),
     /// The interfaces that have this security group.
     Group(String),
+    /// The blocks of this prefix list.
+    PrefixList(String),
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Peer::Ipv4(block) => block.fmt(f),
-            Peer::Ipv6(text) | Peer::Group(text) => f.write_str(text),
+            Peer::Ipv6(text) | Peer::Group(text) | Peer::PrefixList(text) => f.write_str(text),
         }
     }
 }
@@ -212,6 +219,8 @@ pub(crate) struct Interface {
     /// Asked for an auto-assigned public address, given while the instance runs.
     pub(crate) wants_public_ip: bool,
     pub(crate) public_ip: Option<Ipv4Addr>,
+    /// The public address is the account's own.
+    pub(crate) elastic_ip: bool,
     pub(crate) attachment: Option<Attachment>,
     pub(crate) tags: Vec<Tag>,
 }

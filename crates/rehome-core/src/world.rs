@@ -318,10 +318,12 @@ pub struct RouteTable {
 }
 
 impl RouteTable {
-    /// The route for exactly this block.
+    /// The route for exactly this block. Where a gateway propagates one too, the static one, which
+    /// packets go by (VPC user guide, "Route priority").
     #[must_use]
     pub fn route(&self, destination: Cidr) -> Option<&Route> {
-        self.routes.iter().find(|route| route.destination == destination)
+        let exact = self.routes.iter().filter(|route| route.destination == destination);
+        exact.min_by_key(|route| !route.by_hand)
     }
 }
 

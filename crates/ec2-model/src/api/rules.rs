@@ -71,6 +71,8 @@ pub struct SecurityGroupRule {
     pub cidr_ipv4: Option<String>,
     /// `cidrIpv6`.
     pub cidr_ipv6: Option<String>,
+    /// `prefixListId`.
+    pub prefix_list_id: Option<String>,
     /// `referencedGroupInfo/groupId`.
     pub referenced_group_id: Option<String>,
     /// `description`.

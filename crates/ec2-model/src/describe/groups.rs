@@ -97,6 +97,7 @@ impl Ec2 {
             Peer::Ipv4(block) => view.cidr_ipv4 = Some(block.to_string()),
             Peer::Ipv6(block) => view.cidr_ipv6 = Some(block.clone()),
             Peer::Group(id) => view.referenced_group_id = Some(id.clone()),
+            Peer::PrefixList(id) => view.prefix_list_id = Some(id.clone()),
         }
         view
     }

@@ -62,7 +62,8 @@ impl Ec2 {
         let association = interface.public_ip.map(|ip| InterfaceAssociation {
             public_ip: ip,
             public_dns_name: self.public_dns_name(ip),
-            ip_owner_id: "amazon".to_owned(),
+            // An Elastic IP is its account's (EC2 API, `InstanceNetworkInterfaceAssociation`).
+            ip_owner_id: if interface.elastic_ip { self.account.clone() } else { "amazon".into() },
         });
         let status = if interface.attachment.is_some() { "in-use" } else { "available" };
         InstanceNetworkInterface {

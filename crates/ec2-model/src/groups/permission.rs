@@ -81,13 +81,6 @@ impl Ec2 {
         for permission in permissions {
             let protocol = protocol(required(&permission.ip_protocol, "ipProtocol")?)?;
             let ports = ports(&protocol, permission.from_port, permission.to_port)?;
-            if let Some(list) = permission.prefix_list_ids.first() {
-                return Err(ApiError::new(
-                    400,
-                    "InvalidPrefixListID.NotFound",
-                    format!("The prefix list ID '{list}' does not exist"),
-                ));
-            }
             let peers = self.peers(permission, vpc)?;
             if peers.is_empty() {
                 return Err(ApiError::missing_parameter("ipRanges, ipv6Ranges or groups"));
@@ -127,6 +120,16 @@ impl Ec2 {
             let id = self.named_by(pair, vpc)?;
             peers.push((Peer::Group(id), pair.description.clone()));
         }
+        for id in &permission.prefix_list_ids {
+            if !self.world.prefix_lists.contains_key(id) {
+                return Err(ApiError::new(
+                    400,
+                    "InvalidPrefixListID.NotFound",
+                    format!("The prefix list ID '{id}' does not exist"),
+                ));
+            }
+            peers.push((Peer::PrefixList(id.clone()), None));
+        }
         Ok(peers)
     }
 
@@ -164,6 +167,7 @@ pub(crate) fn add_peer(
         Peer::Ipv6(block) => {
             permission.ipv6_ranges.push(IpRange { cidr: block.clone(), description });
         }
+        Peer::PrefixList(id) => permission.prefix_list_ids.push(id.clone()),
         Peer::Group(id) => permission.groups.push(UserIdGroupPair {
             user_id: account.to_owned(),
             group_id: id.clone(),

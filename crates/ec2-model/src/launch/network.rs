@@ -284,6 +284,7 @@ impl Ec2 {
             source_dest_check: true,
             wants_public_ip: port.public_ip.unwrap_or(subnet.map_public_ip),
             public_ip: None,
+            elastic_ip: false,
             attachment: Some(attachment),
             tags: tags.to_vec(),
             subnet: subnet.id,
@@ -322,7 +323,7 @@ impl Ec2 {
         }
     }
 
-    fn default_vpc(&self) -> Result<String, ApiError> {
+    pub(crate) fn default_vpc(&self) -> Result<String, ApiError> {
         let found = self.world.vpcs.values().find(|vpc| vpc.is_default);
         found
             .map(|vpc| vpc.vpc_id.clone())

@@ -88,6 +88,7 @@ impl Ec2 {
             Peer::Ipv4(block) => vec![*block],
             Peer::Ipv6(_) => return None,
             Peer::Group(id) => self.members(id).map(|ip| Cidr::new(ip, 32)).collect(),
+            Peer::PrefixList(id) => self.world.prefix_lists.get(id).cloned().unwrap_or_default(),
         };
         Some(Admission { traffic, peers })
     }

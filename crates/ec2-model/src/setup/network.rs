@@ -102,6 +102,13 @@ impl Ec2 {
         Ok(id)
     }
 
+    /// Adds a virtual private gateway and attaches it.
+    pub(crate) fn create_virtual_gateway(&mut self, vpc: &str) -> String {
+        let id = self.generator.id("vgw");
+        self.world.gateways.insert(id.clone(), Gateway { vpc: vpc.to_owned(), tags: Vec::new() });
+        id
+    }
+
     /// Adds a route table that serves nothing yet.
     ///
     /// # Errors
@@ -183,6 +190,7 @@ impl Ec2 {
             source_dest_check: true,
             wants_public_ip: false,
             public_ip: None,
+            elastic_ip: false,
             attachment: None,
             tags: Vec::new(),
         };

@@ -54,6 +54,7 @@ fn rule_head(xml: &mut Xml, rule: &SecurityGroupRule) {
     xml.leaf("toPort", rule.to_port);
     xml.maybe("cidrIpv4", rule.cidr_ipv4.as_ref());
     xml.maybe("cidrIpv6", rule.cidr_ipv6.as_ref());
+    xml.maybe("prefixListId", rule.prefix_list_id.as_ref());
     xml.maybe("description", rule.description.as_ref());
 }
 
