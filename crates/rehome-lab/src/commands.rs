@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use ec2_model::Pace;
+use ec2_model::{Arrangement, Pace};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{SigSet, Signal};
@@ -118,6 +118,13 @@ pub enum Command {
     },
     /// Let API calls fail.
     Fault(FaultCommand),
+    /// Leave the account as somebody else may have left it.
+    Arrange {
+        /// What is otherwise.
+        what: Arrangement,
+        /// Undo it instead.
+        undo: bool,
+    },
     /// End it.
     Down,
 }
@@ -137,6 +144,9 @@ pub fn run(lab: &LabName, command: &Command) -> anyhow::Result<ExitCode> {
         }
         Command::Heal { target } => say(lab, &Request::Heal { target: target.clone() }),
         Command::Fault(fault) => say(lab, &Request::Fault(fault.clone())),
+        Command::Arrange { what, undo } => {
+            say(lab, &Request::Arrange { what: what.clone(), undo: *undo })
+        }
         Command::Down => down(lab),
     }
 }

@@ -14,7 +14,7 @@ use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use ec2_model::Fault;
+use ec2_model::{Arrangement, Fault};
 use nix::sys::socket::{ControlMessage, MsgFlags, getsockopt, sendmsg, sockopt};
 use nix::unistd::{Uid, geteuid};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,7 @@ pub(crate) enum Request {
     Break { target: String, how: Break },
     Heal { target: String },
     Fault(FaultCommand),
+    Arrange { what: Arrangement, undo: bool },
     Down,
 }
 

@@ -24,7 +24,7 @@ pub mod world;
 
 pub use commands::{Command, PaceName, Up, run};
 pub use control::{Break, FaultCommand, Side};
-pub use ec2_model::{Fault, FaultEffect};
+pub use ec2_model::{Arrangement, Cidr, Fault, FaultEffect};
 pub use guest::guest_entry;
 pub use host::{MissingPrograms, find_programs};
 pub use name::{BadName, LabName};

@@ -8,6 +8,7 @@ use rehome_lab::{Break, Command, Fault, FaultCommand, FaultEffect, LabName, Pace
 use crate::duration::parse;
 use crate::fail::{FAILED, Failure, Problem, WRONG};
 
+mod arrange;
 mod demo;
 
 /// Lets this binary be what the processes inside an instance need it to be; `None` for users.
@@ -88,6 +89,8 @@ enum LabCommand {
     /// Let calls to the EC2 API fail
     #[command(subcommand)]
     Fault(FaultCli),
+    /// Leave the account as somebody else may have left it: what no call of the lab's API does
+    Arrange(arrange::ArrangeArgs),
     /// End the lab
     Down,
     /// The whole story: a lab, `rehome run`, a crash, a failover, a summary
@@ -292,6 +295,7 @@ pub(crate) fn run(args: LabArgs) -> Result<ExitCode, Failure> {
         LabCommand::Fault(FaultCli::Add(args)) => Command::Fault(FaultCommand::Add(args.fault())),
         LabCommand::Fault(FaultCli::List) => Command::Fault(FaultCommand::List),
         LabCommand::Fault(FaultCli::Clear) => Command::Fault(FaultCommand::Clear),
+        LabCommand::Arrange(args) => Command::Arrange { what: args.what.into(), undo: args.undo },
         LabCommand::Down => Command::Down,
         LabCommand::Demo { pace, json } => return demo::run(pace, json),
     };

@@ -196,9 +196,8 @@ fn an_elastic_ip_is_the_accounts_and_outlives_a_stop() {
     let holder = lab.holder.clone();
     let what = Arrangement::ElasticIp { instance: holder.clone() };
     lab.arrange(&what);
-    let association = |lab: &Lab| {
-        lab.ec2.instance(&holder).unwrap().network_interfaces[0].association.clone()
-    };
+    let association =
+        |lab: &Lab| lab.ec2.instance(&holder).unwrap().network_interfaces[0].association.clone();
     assert_eq!(association(&lab).unwrap().ip_owner_id, lab.ec2.account());
     lab.stop(&holder).unwrap();
     lab.wait(1);
@@ -238,9 +237,7 @@ fn a_prefix_list_admits_its_blocks_and_is_told_by_its_id() {
     };
     let unknown = lab.call(&rules("pl-00000000000000000")).unwrap_err();
     assert_eq!(unknown.code, "InvalidPrefixListID.NotFound");
-    let Response::AuthorizeSecurityGroup(made) = lab.call(&rules(&list)).unwrap() else {
-        panic!()
-    };
+    let Response::AuthorizeSecurityGroup(made) = lab.call(&rules(&list)).unwrap() else { panic!() };
     assert_eq!(made[0].prefix_list_id.as_ref(), Some(&list));
     let plane = lab.ec2.plane(lab.now);
     assert!(plane.instances[0].admits.ingress.iter().any(|one| one.peers == blocks));

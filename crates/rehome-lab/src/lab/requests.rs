@@ -3,8 +3,8 @@
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context, bail};
-use ec2_model::Check;
 use ec2_model::api::{RebootInstances, Request as Call, StopInstances, TerminateInstances};
+use ec2_model::{ArrangeError, Arrangement, Check};
 
 use super::plane::{self, Wanted};
 use super::{Answer, Lab};
@@ -29,6 +29,7 @@ impl Lab {
             Request::Break { target, how } => self.damage(&target, how).map(Reply::Done),
             Request::Heal { target } => self.heal(&target).map(Reply::Done),
             Request::Fault(command) => Ok(self.fault(command)),
+            Request::Arrange { what, undo } => self.arrange(what, undo),
             Request::Down => Ok(Reply::Done("the lab ends".into())),
         };
         Answer::Reply(reply.unwrap_or_else(|error| Reply::Refused(format!("{error:#}"))))
@@ -190,6 +191,26 @@ impl Lab {
             machine.freeze(false)?;
         }
         machine.give_addresses(&ailment.lost)
+    }
+
+    /// Leaves the account as somebody else may have left it.
+    fn arrange(&mut self, mut what: Arrangement, undo: bool) -> anyhow::Result<Reply> {
+        if let Arrangement::ElasticIp { instance } | Arrangement::Managed { instance } = &mut what {
+            let (ids, _) = self.find(instance)?;
+            let [id] = &ids[..] else { bail!("{instance} is not one instance") };
+            instance.clone_from(id);
+        }
+        match self.world.with(|ec2, now| ec2.arrange(now, &what, undo)) {
+            Ok(Some(made)) => Ok(Reply::Lines(vec![made])),
+            Ok(None) => Ok(Reply::Done(if undo { "undone" } else { "arranged" }.to_owned())),
+            Err(error @ ArrangeError::Setup(_)) => {
+                bail!("{error}\nhint: `rehome lab status` and the AWS CLI show what there is")
+            }
+            Err(error @ ArrangeError::Stays(_)) => {
+                bail!("{error}\nhint: it ends with the lab")
+            }
+            Err(error @ ArrangeError::Refused(_)) => Err(error.into()),
+        }
     }
 
     fn fault(&mut self, command: FaultCommand) -> Reply {

@@ -3,10 +3,12 @@
 //! Translation only: form parameters become requests of `ec2-model`, its responses become XML,
 //! and what EC2 means by them is decided there. In reading order: [`server`] takes a call,
 //! `credential` sees who calls, `parameters`, `query`, `changes`, `rules` and `launch` read what is
-//! asked, `answers` and `xml` write what the model says; [`mod@metadata`] is the other service.
+//! asked, `clock` holds it against AWS's, `answers` and `xml` write what the model says;
+//! [`mod@metadata`] is the other service.
 
 mod answers;
 mod changes;
+mod clock;
 mod credential;
 #[cfg(test)]
 mod fixtures;

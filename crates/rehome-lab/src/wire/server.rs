@@ -15,17 +15,19 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request as HttpRequest, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response as HttpResponse;
 use axum::routing::get;
 use axum::serve::IncomingStream;
 use ec2_model::{ApiError, Caller, Ec2, Request, Response, Time};
+use jiff::{SignedDuration, Timestamp};
 use tokio::net::TcpListener;
 
 use super::credential::{self, Credential, Service};
 use super::parameters::Parameters;
-use super::{answers, query, xml};
+use super::{answers, clock, query, xml};
 use crate::world::World;
 
 /// The longest body that is read. The largest honest call is a `RunInstances` with 16 KiB of user
@@ -87,7 +89,8 @@ async fn answer(
     request: HttpRequest,
 ) -> HttpResponse {
     let id = request_id();
-    let (service, read) = read(request).await;
+    let now = calendar(&world);
+    let (service, read) = read(request, now).await;
     let result = match read {
         Ok(call) => {
             let action = call.request.action();
@@ -98,22 +101,22 @@ async fn answer(
     match result {
         Ok((action, response)) => {
             let document = answers::document(action, &id, &response);
-            respond(StatusCode::OK, &id, document)
+            respond(StatusCode::OK, &id, now, document)
         }
         Err(error) if error.is_lost() => {
             connection.cut();
-            respond(StatusCode::INTERNAL_SERVER_ERROR, &id, String::new())
+            respond(StatusCode::INTERNAL_SERVER_ERROR, &id, now, String::new())
         }
         Err(error) => {
             let status =
                 StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            respond(status, &id, xml::error(service, &id, &error))
+            respond(status, &id, now, xml::error(service, &id, &error))
         }
     }
 }
 
 /// Reads a call, and which service it is for, also when it can't be answered.
-async fn read(request: HttpRequest) -> (Service, Result<Call, ApiError>) {
+async fn read(request: HttpRequest, now: Timestamp) -> (Service, Result<Call, ApiError>) {
     let (head, body) = request.into_parts();
     let form = match form(&head.method, head.uri.query(), body).await {
         Ok(form) => form,
@@ -129,11 +132,33 @@ async fn read(request: HttpRequest) -> (Service, Result<Call, ApiError>) {
     let call = match credential {
         None => Err(credential::absent(service)),
         Some(Err(refusal)) => Err(refusal),
-        Some(Ok(credential)) => {
-            query::request(service, form).map(|request| Call { request, credential })
-        }
+        Some(Ok(credential)) => on_time(service, &head, &form, now)
+            .and_then(|()| query::request(service, form))
+            .map(|request| Call { request, credential }),
     };
     (service, call)
+}
+
+/// Holds the time of the signature against AWS's clock.
+fn on_time(
+    service: Service,
+    head: &Parts,
+    form: &Parameters,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    let header = head.headers.get("x-amz-date").and_then(|value| value.to_str().ok());
+    let signed = match header {
+        Some(date) => clock::signed(Some(date), None),
+        None => clock::signed(form.peek("X-Amz-Date"), form.peek("X-Amz-Expires")),
+    };
+    signed.map_or(Ok(()), |signed| clock::check(service, signed, now))
+}
+
+/// What AWS's clock shows. Not the model's own time, which stands still while this machine sleeps.
+fn calendar(world: &World) -> Timestamp {
+    let ahead = world.with(|ec2, _| ec2.clock_ahead_s());
+    let now = Timestamp::now();
+    now.checked_add(SignedDuration::from_secs(ahead)).unwrap_or(now)
 }
 
 /// The parameters: of the body for POST, of the address for GET.
@@ -169,12 +194,13 @@ async fn perform(world: World, call: Call) -> Result<Response, ApiError> {
     })
 }
 
-fn respond(status: StatusCode, id: &str, document: String) -> HttpResponse {
+fn respond(status: StatusCode, id: &str, now: Timestamp, document: String) -> HttpResponse {
     HttpResponse::builder()
         .status(status)
         .header(CONTENT_TYPE, "text/xml;charset=UTF-8")
         .header("x-amzn-requestid", id)
         .header("server", "AmazonEC2")
+        .header(DATE, clock::date(now).unwrap_or_default())
         .body(Body::from(document))
         .expect("every part of this response is fixed and valid")
 }

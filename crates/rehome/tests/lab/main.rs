@@ -15,6 +15,8 @@ mod answers;
 mod blind;
 mod broken;
 mod doctor;
+mod doctor_account;
+mod doctor_network;
 mod drift;
 mod groups;
 mod guests;
