@@ -27,6 +27,9 @@ pub enum Arrangement {
         /// Seconds; 0 for none.
         ahead_s: i64,
     },
+    /// The account's request limits were raised so far that nothing is throttled ("Request
+    /// throttling for the Amazon EC2 API": limits are raised on request).
+    Unthrottled,
     /// Other machines of the account have taken all but so many addresses of a subnet.
     FreeAddresses {
         /// `subnet-...`.
@@ -147,6 +150,7 @@ impl Ec2 {
         self.advance(now);
         match what {
             Arrangement::Clock { ahead_s } => self.set_clock(if undo { 0 } else { *ahead_s }),
+            Arrangement::Unthrottled => self.set_throttling(undo),
             Arrangement::FreeAddresses { subnet, most } => {
                 let most = (!undo).then_some(*most);
                 there(self.set_free_addresses(subnet, most), "subnet", subnet)?;

@@ -10,7 +10,7 @@ use crate::{
     api::{Caller, CallerIdentity, Request, Response},
     bucket::Buckets,
     error::ApiError,
-    faults::{Blow, Faults, When},
+    faults::{Blow, Faults, Scope, When},
     generator::Generator,
     groups::Way,
     pace::Pace,
@@ -107,11 +107,29 @@ impl Ec2 {
         if let Some(blow) = self.faults.strike(When::Before, request.action(), &scope) {
             return Err(self.answer_blow(blow, caller, request));
         }
+        self.check_tagging(caller, request, &scope)?;
         let answer = self.perform(caller, request);
         match self.faults.strike(When::After, request.action(), &scope) {
             Some(blow) => Err(self.answer_blow(blow, caller, request)),
             None => answer,
         }
+    }
+
+    /// A launch with tags needs the permission to tag as well (EC2 User Guide, "Grant permission to
+    /// tag Amazon EC2 resources during creation").
+    fn check_tagging(
+        &mut self,
+        caller: &Caller,
+        request: &Request,
+        scope: &Scope,
+    ) -> Result<(), ApiError> {
+        let Request::RunInstances(r) = request else { return Ok(()) };
+        let tags = "CreateTags";
+        if r.tag_specifications.is_empty() || !self.faults.denies(tags, scope) {
+            return Ok(());
+        }
+        let encoded = self.generator.opaque(ENCODED_MESSAGE_LENGTH);
+        Err(ApiError::unauthorized(caller, tags, &self.arn("instance", "*"), &encoded))
     }
 
     /// The same by the operator's own hand: never throttled, struck by no fault, never stale,

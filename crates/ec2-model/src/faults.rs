@@ -118,6 +118,13 @@ impl Faults {
         self.first(action, scope, |f| if f.after == after { f.effect.blow() } else { None })
     }
 
+    /// Whether the caller lacks the permission for an action that another one brings along.
+    pub(crate) fn denies(&mut self, action: &str, scope: &Scope) -> bool {
+        let denies =
+            |fault: &Fault| (fault.effect == FaultEffect::Deny && !fault.after).then_some(());
+        self.first(action, scope, denies).is_some()
+    }
+
     /// How much longer the call takes, by all latency faults together.
     pub(crate) fn latency(&mut self, action: &str, scope: &Scope) -> u64 {
         let delay = |fault: &Fault| match fault.effect {

@@ -88,6 +88,21 @@ fn what_is_full_or_gone_refuses_launches_until_it_is_undone() {
 }
 
 #[test]
+fn raised_limits_throttle_nothing() {
+    let mut lab = Lab::new(Pace::instant());
+    let launch = RunInstances { dry_run: true, ..lab.launch('b') };
+    let codes = |lab: &mut Lab| {
+        let tries = (0..20).map(|_| lab.try_run(&launch).unwrap_err().code);
+        tries.filter(|code| code != "DryRunOperation").count()
+    };
+    assert_eq!(codes(&mut lab), 15);
+    lab.arrange(&Arrangement::Unthrottled);
+    assert_eq!(codes(&mut lab), 0);
+    lab.undo(&Arrangement::Unthrottled);
+    assert!(codes(&mut lab) > 0);
+}
+
+#[test]
 fn a_zone_without_a_type_isnt_listed_for_it() {
     let mut lab = Lab::new(Pace::instant());
     let (instance_type, zone) = ("t3.micro".to_owned(), "eu-west-1b".to_owned());

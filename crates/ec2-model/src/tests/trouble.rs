@@ -55,6 +55,24 @@ fn a_fault_strikes_what_it_names_as_often_as_it_says() {
 }
 
 #[test]
+fn a_launch_with_tags_needs_the_permission_to_tag() {
+    let mut lab = Lab::new(Pace::instant());
+    lab.ec2.add_fault(fault("CreateTags", FaultEffect::Deny));
+    let plain = lab.launch('a');
+    lab.try_run(&plain).unwrap();
+    let tags = vec![tag("Name", "b")];
+    let tagged = RunInstances {
+        tag_specifications: vec![TagSpecification { resource_type: "instance".into(), tags }],
+        ..plain
+    };
+    let denied = lab.try_run(&tagged).unwrap_err();
+    assert_eq!(denied.code, "UnauthorizedOperation");
+    assert!(denied.message.contains("perform: ec2:CreateTags on"), "{denied}");
+    lab.ec2.clear_faults();
+    lab.try_run(&tagged).unwrap();
+}
+
+#[test]
 fn the_api_can_be_down_while_sts_is_not() {
     let mut lab = Lab::new(Pace::instant());
     let number = lab.ec2.add_fault(fault("*", error("ServiceUnavailable")));

@@ -23,6 +23,8 @@ pub(crate) enum What {
               value_parser = clap::value_parser!(i64).range(-31_536_000..=31_536_000))]
         ahead_s: i64,
     },
+    /// The account's request limits are so high that nothing is throttled
+    Unthrottled,
     /// All but so many addresses of a subnet are taken
     FreeAddresses {
         /// subnet-…
@@ -109,6 +111,7 @@ impl From<What> for Arrangement {
     fn from(what: What) -> Arrangement {
         match what {
             What::Clock { ahead_s } => Arrangement::Clock { ahead_s },
+            What::Unthrottled => Arrangement::Unthrottled,
             What::FreeAddresses { subnet, most } => Arrangement::FreeAddresses { subnet, most },
             What::TypeGone { instance_type, zone } => Arrangement::TypeGone { instance_type, zone },
             What::Block { cidr } => Arrangement::Block { cidr },

@@ -153,7 +153,7 @@ fn a_healthy_lab_has_no_findings_and_nothing_is_changed_or_left_behind() {
 
 #[test]
 fn flags_that_cannot_be_meant_end_it_with_2() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     for (changes, extra) in
         [(&[("--route-destination", "10.0.0.10/24")][..], &[][..]), (&[], &["--timeout", "10s"])]
     {
@@ -165,7 +165,7 @@ fn flags_that_cannot_be_meant_end_it_with_2() {
 
 #[test]
 fn what_is_named_and_does_not_exist_or_cannot_work_is_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     lab.put("monitor", "/var/tmp/broken.sh", "#!/bin/sh\n\necho {{ NOBODY }}\n");
     type Row<'r> = (&'r [(&'r str, &'r str)], &'r [&'r str], &'r str, &'r str, &'r [&'r str]);
     let rows: &[Row<'_>] = &[
@@ -246,7 +246,7 @@ fn what_is_named_and_does_not_exist_or_cannot_work_is_found() {
 
 #[test]
 fn routes_that_are_missing_or_lead_elsewhere_are_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let (table, holder, monitor) = (lab.table(), lab.holders_interface(), lab.monitors_interface());
 
     lab.route("DeleteRoute", &table, DESTINATION, None);
@@ -286,7 +286,7 @@ fn routes_that_are_missing_or_lead_elsewhere_are_found() {
 
 #[test]
 fn clients_whose_table_does_not_carry_the_address_are_found() {
-    let lab = Lab::up_with(&["--pace", "instant", "--tables", "2"]);
+    let lab = Lab::unthrottled(&["--tables", "2"]);
     doctor(&lab, &[], &[]).only(0, &[]);
     let monitors = lab.first.route_tables.iter().find(|table| !table.subnets.is_empty());
     // Which of both serves the monitor doesn't matter: each serves somebody.
@@ -300,7 +300,7 @@ fn clients_whose_table_does_not_carry_the_address_are_found() {
 
 #[test]
 fn source_dest_checks_and_the_monitors_own_rule_are_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let (holder, monitor) = (lab.holders_interface(), lab.monitors_interface());
     for (interface, check, verdict) in [
         (&holder, "holder-source-dest-check", "warning"),
@@ -328,7 +328,7 @@ fn source_dest_checks_and_the_monitors_own_rule_are_found() {
 
 #[test]
 fn a_process_that_may_not_ping_is_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     // A network of its own, where the kernel admits nobody to ping sockets; without raw ones too.
     let alone = ["unshare", "--net", "setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"];
     let found = examined(run(&lab, &alone, &[], &["--json"]));
@@ -339,7 +339,7 @@ fn a_process_that_may_not_ping_is_found() {
 
 #[test]
 fn a_holder_that_is_down_or_shares_the_monitors_zone_is_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let home = |id: &str| lab.instance(id).az;
     let subnets = &lab.first.subnets;
     let near = subnets.iter().find(|subnet| subnet.az == home(&lab.monitor.id)).expect("a subnet");
@@ -389,9 +389,11 @@ pub(crate) fn between<'t>(text: &'t str, open: &str, close: &str) -> &'t str {
 
 #[test]
 fn each_permission_that_is_missing_is_named_and_run_does_not_begin_without_what_a_move_needs() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     for (action, check) in [
         ("RunInstances", "launch"),
+        // A launch with tags needs this one too.
+        ("CreateTags", "launch"),
         ("ModifyNetworkInterfaceAttribute", "write-permissions"),
         ("ReplaceRoute", "write-permissions"),
         ("CreateRoute", "write-permissions"),
@@ -435,7 +437,7 @@ fn refuses_to_begin(lab: &Lab, action: &str) {
 
 #[test]
 fn each_reading_that_is_denied_is_named_and_only_what_rests_on_it_is_unknown() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     for (action, unknown) in [
         (
             "DescribeSubnets",
@@ -480,7 +482,7 @@ fn each_reading_that_is_denied_is_named_and_only_what_rests_on_it_is_unknown() {
 
 #[test]
 fn launches_that_a_zone_refuses_are_found_zone_by_zone() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     for code in ["Unsupported", "InsufficientFreeAddressesInSubnet"] {
         lab.fault(&["--action", "RunInstances", "--error", code, "--az", "us-east-1b"]);
         let found = doctor(&lab, &[], &[]);
@@ -491,7 +493,7 @@ fn launches_that_a_zone_refuses_are_found_zone_by_zone() {
 
 #[test]
 fn an_api_that_cannot_answer_is_unknown_and_missing_credentials_and_region_are_failures() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     lab.fault(&["--action", "*", "--error", "ServiceUnavailable"]);
     let found = doctor(&lab, &[], &[]);
     found.has("holder", "unknown", "DescribeInstances was refused: ServiceUnavailable", "");
@@ -514,7 +516,7 @@ fn an_api_that_cannot_answer_is_unknown_and_missing_credentials_and_region_are_f
 
 #[test]
 fn groups_and_acls_that_stop_pings_are_found_with_the_commands_that_mend_them() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let group = lab.holder.security_groups[0].clone();
     let allow = |action: &str, peer: (&str, &str)| {
         let rule = [("GroupId", &*group), ("IpPermissions.1.IpProtocol", "-1"), (peer.0, peer.1)];

@@ -8,6 +8,14 @@ use crate::doctor::{Examined, LEFT_OUT, between, doctor};
 use crate::harness::{Lab, TEMPLATE};
 
 impl Lab {
+    /// A lab at the instant pace in which nothing is throttled: each `doctor` tries three launches.
+    #[track_caller]
+    pub(crate) fn unthrottled(flags: &[&str]) -> Lab {
+        let lab = Lab::up_with(&[&["--pace", "instant"], flags].concat());
+        lab.arrange(&["unthrottled"]);
+        lab
+    }
+
     /// Arranges something; what it printed.
     #[track_caller]
     pub(crate) fn arrange(&self, words: &[&str]) -> String {
@@ -62,7 +70,7 @@ fn plain(lab: &Lab) -> Examined {
 
 #[test]
 fn a_clock_that_is_off_is_found_and_too_far_off_nothing_else_can_be_read() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     lab.arrange(&["clock", "45"]);
     let found = plain(&lab);
     found.has("clock", "warning", " s behind AWS's", "chronyc makestep").only(3, &["clock"]);
@@ -82,7 +90,7 @@ fn a_clock_that_is_off_is_found_and_too_far_off_nothing_else_can_be_read() {
 
 #[test]
 fn what_a_launch_needs_and_is_gone_or_full_is_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let named_key = [("--keypair", LEFT_OUT)];
     let key = ["key-gone", "my-keypair"];
     lab.arrange(&key);
@@ -138,7 +146,7 @@ fn what_a_launch_needs_and_is_gone_or_full_is_found() {
 
 #[test]
 fn groups_of_another_vpc_refused_launches_and_unusable_templates_are_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let vpc = lab.arrange(&["vpc", "172.30.0.0/16"]);
     let filter = [("Filter.1.Name", "vpc-id"), ("Filter.1.Value.1", &*vpc)];
     let groups = lab.api("DescribeSecurityGroups", &filter);
@@ -173,7 +181,7 @@ fn groups_of_another_vpc_refused_launches_and_unusable_templates_are_found() {
 
 #[test]
 fn what_a_replacement_would_not_carry_is_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let holder = lab.holder.id.clone();
     let scaled = ["service-tag", &holder, "aws:autoscaling:groupName", "web"];
     let rows: [(&[&str], &str, &str); 3] = [
@@ -238,7 +246,7 @@ fn a_holder_that_is_still_pending_is_found() {
 
 #[test]
 fn a_machine_whose_way_addresses_or_state_are_wrong_is_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let fix = "rehome monitor-net apply --address 10.0.0.100/24";
     lab.script("monitor", "ip address add 10.0.0.10/32 dev enX0");
     let found = plain(&lab);
@@ -279,7 +287,7 @@ fn a_machine_whose_way_addresses_or_state_are_wrong_is_found() {
 
 #[test]
 fn credentials_that_aws_refuses_and_readings_without_an_answer_are_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     for code in ["ExpiredToken", "InvalidClientTokenId"] {
         lab.fault(&["--action", "GetCallerIdentity", "--error", code]);
         let found = plain(&lab);

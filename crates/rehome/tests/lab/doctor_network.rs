@@ -25,7 +25,7 @@ impl Lab {
 
 #[test]
 fn an_address_of_a_block_that_the_vpc_got_later_is_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let inside = [("--route-destination", "100.64.0.10/32")];
     // Nobody answers there, and no table carries it.
     let others = ["route-set", "answers", "monitor-address", "holder"];
@@ -46,7 +46,7 @@ fn an_address_of_a_block_that_the_vpc_got_later_is_found() {
 
 #[test]
 fn propagated_and_longer_routes_full_tables_and_gateways_tables_are_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let (table, holder) = (lab.table(), lab.holders_interface());
     let named = ["--route-table", table.as_str()];
     let propagated = ["propagated", &table, DESTINATION];
@@ -99,7 +99,7 @@ fn propagated_and_longer_routes_full_tables_and_gateways_tables_are_found() {
 
 #[test]
 fn a_route_to_nobody_is_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let (subnet, group) = (lab.subnet_in("us-east-1b"), lab.holder.security_groups[0].clone());
     let launch =
         [("InstanceType", "t3.micro"), ("SubnetId", &*subnet), ("SecurityGroupId.1", &*group)];
@@ -116,7 +116,7 @@ fn a_route_to_nobody_is_found() {
 
 #[test]
 fn a_second_table_that_leads_elsewhere_or_not_back_is_found() {
-    let lab = Lab::up_with(&["--pace", "instant", "--tables", "2"]);
+    let lab = Lab::unthrottled(&["--tables", "2"]);
     let (holder, monitor) = (lab.holders_interface(), lab.monitors_interface());
     let tables = lab.api("DescribeRouteTables", &[]);
     let internet = format!("igw-{}", between(&tables, "<gatewayId>igw-", "</gatewayId>"));
@@ -155,7 +155,7 @@ fn a_second_table_that_leads_elsewhere_or_not_back_is_found() {
 
 #[test]
 fn rules_of_the_wrong_kind_for_the_wrong_group_or_by_prefix_list_are_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let group = lab.holder.security_groups[0].clone();
     let (allow, revoke) = ("AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress");
     let (members, pings) = (("Groups.1.GroupId", &*group), ("IpRanges.1.CidrIp", "10.0.0.0/24"));
@@ -205,7 +205,7 @@ fn rules_of_the_wrong_kind_for_the_wrong_group_or_by_prefix_list_are_found() {
 
 #[test]
 fn an_acl_before_the_monitor_and_one_that_denies_first_of_all_are_found() {
-    let lab = Lab::up("instant");
+    let lab = Lab::unthrottled(&[]);
     let told = lab.api("DescribeNetworkAcls", &[]);
     let first = between(&told, "<networkAclId>", "</networkAclId>");
     let deny = [
