@@ -225,6 +225,7 @@ def reading():
         call("what a type has", "describe_instance_types", {"InstanceTypes": ["m5d.large"]}),
         call("a type that isn't there", "describe_instance_types", {"InstanceTypes": ["x9.huge"]}),
         call("no elastic addresses", "describe_addresses", {}),
+        call("no spot requests", "describe_spot_instance_requests", {}),
     ]
 
 

@@ -16,7 +16,7 @@ use crate::{
     error::ApiError,
     setup::{SetupError, unknown},
     time::{Time, Timestamp},
-    world::{Origin, Route, Target},
+    world::{ElasticIp, Origin, Route, Target},
 };
 
 /// What shall be otherwise.
@@ -350,16 +350,17 @@ impl Ec2 {
         let owner = self.world.instances.get(instance);
         let interface = owner.and_then(|owner| owner.primary()).map(str::to_owned);
         let interface = interface.ok_or_else(|| unknown("instance", instance))?;
-        let taken = |ip: &Ipv4Addr| {
-            self.world.interfaces.values().any(|of| of.public_ip == Some(*ip) && of.elastic_ip)
-        };
+        let taken =
+            |ip: &Ipv4Addr| self.world.interfaces.values().any(|of| of.public_ip == Some(*ip));
         let free = (1..ELASTIC.size() - 1).map(|n| ELASTIC.nth(n)).find(|ip| !taken(ip));
         let free = free.ok_or_else(|| {
             let message = "The maximum number of addresses has been reached.";
             ApiError::new(400, "AddressLimitExceeded", message)
         })?;
+        let allocation = self.generator.id("eipalloc");
+        let elastic = Some(ElasticIp { allocation, association: self.generator.id("eipassoc") });
         if let Some(interface) = self.world.interfaces.edit(&interface, self.now) {
-            interface.elastic_ip = !undo;
+            interface.elastic_ip = elastic.filter(|_| !undo);
             interface.public_ip = (!undo).then_some(free);
         }
         Ok(())

@@ -56,7 +56,8 @@ fn request_rate(request: &Request) -> Option<(&'static str, Rate)> {
         | Request::DescribeInstanceTypeOfferings(_)
         | Request::DescribeInstanceTypes(_)
         | Request::DescribeTags(_)
-        | Request::DescribeAddresses(_) => (action, rate(100, 20)),
+        | Request::DescribeAddresses(_)
+        | Request::DescribeSpotInstanceRequests(_) => (action, rate(100, 20)),
         Request::RunInstances(_) | Request::StartInstances(_) => (action, rate(5, 2)),
         Request::TerminateInstances(_) | Request::ModifyNetworkInterfaceAttribute(_) => {
             (action, rate(100, 5))

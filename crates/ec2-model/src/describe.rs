@@ -5,6 +5,7 @@
 
 mod account;
 mod groups;
+mod held;
 mod instances;
 mod interfaces;
 mod network;
@@ -57,8 +58,10 @@ impl Ec2 {
             self.describe_types(r)
         } else if let Request::DescribeTags(r) = request {
             self.describe_tags(r)
-        } else if let Request::DescribeAddresses(_) = request {
-            Ok(Response::DescribeAddresses)
+        } else if let Request::DescribeAddresses(r) = request {
+            self.describe_addresses(r)
+        } else if let Request::DescribeSpotInstanceRequests(r) = request {
+            self.describe_spot_requests(r)
         } else {
             Err(ApiError::invalid_action(request.action()))
         }

@@ -347,7 +347,8 @@ impl Ec2 {
             | Request::DescribeInstanceTypeOfferings(_)
             | Request::DescribeInstanceTypes(_)
             | Request::DescribeTags(_)
-            | Request::DescribeAddresses(_) => self.describe(request),
+            | Request::DescribeAddresses(_)
+            | Request::DescribeSpotInstanceRequests(_) => self.describe(request),
         }
     }
 

@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     Image,
     Acl,
     KeyPair,
+    SpotRequest,
+    Allocation,
 }
 
 /// How EC2 speaks of one kind: prefix, code for malformed and unknown ids, and its noun.
@@ -70,6 +72,18 @@ impl Kind {
             Kind::KeyPair => {
                 ("key-", "InvalidKeyPairId.Malformed", "InvalidKeyPair.NotFound", "key pair ID")
             }
+            Kind::SpotRequest => (
+                "sir-",
+                "InvalidSpotInstanceRequestID.Malformed",
+                "InvalidSpotInstanceRequestID.NotFound",
+                "spot instance request ID",
+            ),
+            Kind::Allocation => (
+                "eipalloc-",
+                "InvalidParameterValue",
+                "InvalidAllocationID.NotFound",
+                "allocation ID",
+            ),
         };
         Words { prefix, malformed, not_found, noun }
     }
@@ -97,7 +111,11 @@ impl Kind {
             | Kind::GroupRule
             | Kind::Image
             | Kind::Acl
-            | Kind::KeyPair => format!("Invalid id: \"{id}\" (expecting \"{}...\")", words.prefix),
+            | Kind::KeyPair
+            | Kind::SpotRequest
+            | Kind::Allocation => {
+                format!("Invalid id: \"{id}\" (expecting \"{}...\")", words.prefix)
+            }
         };
         Err(ApiError::new(400, words.malformed, message))
     }

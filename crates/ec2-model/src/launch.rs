@@ -232,8 +232,10 @@ impl Ec2 {
             Some(reason) => Due { at: now.plus(self.pace.die_ms), step: Step::Die(reason) },
             None => Due { at: now.plus(self.pace.launch_ms), step: Step::Run },
         };
+        let spot_request = plan.spec.spot.then(|| self.generator.id("sir"));
         let instance = Instance {
             id: id.clone(),
+            spot_request,
             reservation: reservation.to_owned(),
             launch_index: index,
             token: r.client_token.clone().unwrap_or_default(),

@@ -311,7 +311,8 @@ impl Ec2 {
         // and start").
         for interface in instance.interfaces.clone() {
             if let Some(interface) = self.world.interfaces.edit(&interface, now) {
-                interface.public_ip = interface.public_ip.filter(|_| interface.elastic_ip);
+                interface.public_ip =
+                    interface.public_ip.filter(|_| interface.elastic_ip.is_some());
             }
         }
     }
@@ -353,6 +354,7 @@ impl Ec2 {
         } else if let Some(interface) = self.world.interfaces.edit(id, self.now) {
             interface.attachment = None;
             interface.public_ip = None;
+            interface.elastic_ip = None;
         }
     }
 

@@ -219,10 +219,17 @@ pub(crate) struct Interface {
     /// Asked for an auto-assigned public address, given while the instance runs.
     pub(crate) wants_public_ip: bool,
     pub(crate) public_ip: Option<Ipv4Addr>,
-    /// The public address is the account's own.
-    pub(crate) elastic_ip: bool,
+    /// Where the public address is the account's own.
+    pub(crate) elastic_ip: Option<ElasticIp>,
     pub(crate) attachment: Option<Attachment>,
     pub(crate) tags: Vec<Tag>,
+}
+
+/// An Elastic IP that is associated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ElasticIp {
+    pub(crate) allocation: String,
+    pub(crate) association: String,
 }
 
 /// How an interface hangs on its instance.
@@ -274,6 +281,8 @@ pub(crate) struct Instance {
     pub(crate) events: Vec<Event>,
     /// A service provider manages it: `Operator.Managed`.
     pub(crate) managed: bool,
+    /// The spot request that it came from, `sir-...`.
+    pub(crate) spot_request: Option<String>,
 }
 
 /// A transition to come.
@@ -326,6 +335,8 @@ pub(crate) struct Spec {
     pub(crate) host_id: Option<String>,
     pub(crate) affinity: Option<String>,
     pub(crate) spot: bool,
+    /// `one-time` or `persistent`, of a spot request.
+    pub(crate) spot_kind: String,
     pub(crate) auto_recovery: String,
     pub(crate) dns: api::PrivateDnsNameOptions,
 }

@@ -61,6 +61,8 @@ pub struct RunInstances {
     pub block_device_mappings: Vec<BlockDevice>,
     /// `InstanceMarketOptions.MarketType`: `spot`.
     pub market_type: Option<String>,
+    /// `InstanceMarketOptions.SpotOptions.SpotInstanceType`.
+    pub spot_instance_type: Option<String>,
     /// `MaintenanceOptions.AutoRecovery`: `default` or `disabled`.
     pub auto_recovery: Option<String>,
     /// `PrivateDnsNameOptions.HostnameType`: `ip-name` or `resource-name`.

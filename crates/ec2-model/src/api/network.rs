@@ -283,3 +283,24 @@ pub struct NetworkAclAssociation {
     /// `subnetId`.
     pub subnet_id: String,
 }
+
+/// An Elastic IP.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// `publicIp`.
+    pub public_ip: String,
+    /// `allocationId`.
+    pub allocation_id: String,
+    /// `associationId`.
+    pub association_id: String,
+    /// `instanceId`.
+    pub instance_id: Option<String>,
+    /// `networkInterfaceId`.
+    pub network_interface_id: String,
+    /// `networkInterfaceOwnerId`.
+    pub network_interface_owner_id: String,
+    /// `privateIpAddress`.
+    pub private_ip_address: String,
+    /// `networkBorderGroup`: the region.
+    pub network_border_group: String,
+}

@@ -64,6 +64,7 @@ pub enum Request {
     DescribeInstanceTypes(Select),
     DescribeTags(Select),
     DescribeAddresses(Select),
+    DescribeSpotInstanceRequests(Select),
     RunInstances(Box<RunInstances>),
     StartInstances(StartInstances),
     StopInstances(StopInstances),
@@ -119,6 +120,7 @@ impl Request {
             Request::DescribeInstanceTypes(_) => "DescribeInstanceTypes",
             Request::DescribeTags(_) => "DescribeTags",
             Request::DescribeAddresses(_) => "DescribeAddresses",
+            Request::DescribeSpotInstanceRequests(_) => "DescribeSpotInstanceRequests",
             Request::RunInstances(_) => "RunInstances",
             Request::StartInstances(_) => "StartInstances",
             Request::StopInstances(_) => "StopInstances",
@@ -163,7 +165,8 @@ impl Request {
             | Request::DescribeInstanceCreditSpecifications(r)
             | Request::DescribeInstanceTypes(r)
             | Request::DescribeTags(r)
-            | Request::DescribeAddresses(r) => r.dry_run,
+            | Request::DescribeAddresses(r)
+            | Request::DescribeSpotInstanceRequests(r) => r.dry_run,
             Request::DescribeInstanceStatus(r) => r.select.dry_run,
             Request::DescribeAvailabilityZones(r) => r.select.dry_run,
             Request::DescribeImages(r) => r.select.dry_run,

@@ -174,6 +174,8 @@ pub struct Instance {
     pub ena_support: bool,
     /// `iamInstanceProfile`; gone when terminated.
     pub iam_instance_profile: Option<InstanceProfile>,
+    /// `spotInstanceRequestId`.
+    pub spot_instance_request_id: Option<String>,
     /// `instanceLifecycle`: `spot`, or left out.
     pub instance_lifecycle: Option<String>,
     /// `cpuOptions`.
@@ -460,4 +462,23 @@ pub struct InstanceStatusEvent {
     pub not_after: Option<Timestamp>,
     /// `notBeforeDeadline`.
     pub not_before_deadline: Option<Timestamp>,
+}
+
+/// A spot request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpotInstanceRequest {
+    /// `spotInstanceRequestId`.
+    pub spot_instance_request_id: String,
+    /// `type`: `one-time` or `persistent`.
+    pub kind: String,
+    /// `state`: `active`, or `closed` once its instance has gone.
+    pub state: String,
+    /// `status/code`.
+    pub status: String,
+    /// `instanceId`.
+    pub instance_id: String,
+    /// `launchedAvailabilityZone`.
+    pub launched_availability_zone: String,
+    /// `createTime`.
+    pub create_time: Timestamp,
 }

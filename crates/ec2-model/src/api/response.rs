@@ -27,8 +27,8 @@ pub enum Response {
     DescribeInstanceTypeOfferings(Page<InstanceTypeOffering>),
     DescribeInstanceTypes(Page<InstanceTypeInfo>),
     DescribeTags(Page<TagDescription>),
-    /// Always empty: the model has no Elastic IPs.
-    DescribeAddresses,
+    DescribeAddresses(Vec<Address>),
+    DescribeSpotInstanceRequests(Page<SpotInstanceRequest>),
     RunInstances(Reservation),
     StartInstances(Vec<InstanceStateChange>),
     StopInstances(Vec<InstanceStateChange>),

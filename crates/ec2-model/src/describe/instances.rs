@@ -174,6 +174,7 @@ impl Ec2 {
             ebs_optimized: spec.ebs_optimized,
             ena_support: spec.ena_support,
             iam_instance_profile: self.profile_view(instance),
+            spot_instance_request_id: instance.spot_request.clone(),
             instance_lifecycle: spec.spot.then(|| "spot".to_owned()),
             cpu_options: told.then(|| spec.cpu.clone()),
             capacity_reservation_preference: "open".to_owned(),
@@ -351,6 +352,7 @@ impl Listed for Row {
         ("state-reason-message", |r| {
             r.instance.state_reason.iter().map(|s| s.message.clone()).collect()
         }),
+        ("spot-instance-request-id", |r| maybe(r.instance.spot_instance_request_id.as_ref())),
         ("subnet-id", |r| maybe(r.instance.subnet_id.as_ref())),
         ("tenancy", |r| one(&r.instance.placement.tenancy)),
         ("virtualization-type", |r| one(&r.instance.virtualization_type)),

@@ -63,7 +63,11 @@ impl Ec2 {
             public_ip: ip,
             public_dns_name: self.public_dns_name(ip),
             // An Elastic IP is its account's (EC2 API, `InstanceNetworkInterfaceAssociation`).
-            ip_owner_id: if interface.elastic_ip { self.account.clone() } else { "amazon".into() },
+            ip_owner_id: if interface.elastic_ip.is_some() {
+                self.account.clone()
+            } else {
+                "amazon".into()
+            },
         });
         let status = if interface.attachment.is_some() { "in-use" } else { "available" };
         InstanceNetworkInterface {

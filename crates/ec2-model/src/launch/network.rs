@@ -284,7 +284,7 @@ impl Ec2 {
             source_dest_check: true,
             wants_public_ip: port.public_ip.unwrap_or(subnet.map_public_ip),
             public_ip: None,
-            elastic_ip: false,
+            elastic_ip: None,
             attachment: Some(attachment),
             tags: tags.to_vec(),
             subnet: subnet.id,

@@ -54,6 +54,12 @@ impl Ec2 {
             partition: placement.partition_number,
             host_id: placement.host_id,
             affinity: placement.affinity,
+            spot_kind: one_of(
+                "SpotInstanceType",
+                r.spot_instance_type.as_deref(),
+                "one-time",
+                &["one-time", "persistent"],
+            )?,
             spot: one_of("MarketType", r.market_type.as_deref(), "", &["spot"])? == "spot",
             auto_recovery: one_of(
                 "AutoRecovery",

@@ -190,7 +190,7 @@ impl Ec2 {
             source_dest_check: true,
             wants_public_ip: false,
             public_ip: None,
-            elastic_ip: false,
+            elastic_ip: None,
             attachment: None,
             tags: Vec::new(),
         };

@@ -214,6 +214,15 @@ fn an_elastic_ip_is_the_accounts_and_outlives_a_stop() {
     let association =
         |lab: &Lab| lab.ec2.instance(&holder).unwrap().network_interfaces[0].association.clone();
     assert_eq!(association(&lab).unwrap().ip_owner_id, lab.ec2.account());
+    let told = |lab: &mut Lab, ids: &[&str]| {
+        let ids = ids.iter().map(|id| (*id).to_owned()).collect();
+        lab.call(&Request::DescribeAddresses(Select { ids, ..Select::default() }))
+    };
+    let Response::DescribeAddresses(all) = told(&mut lab, &[]).unwrap() else { panic!() };
+    assert_eq!(all[0].instance_id.as_ref(), Some(&holder));
+    let by_id = told(&mut lab, &[&all[0].allocation_id, "203.0.113.1"]).unwrap();
+    assert_eq!(by_id, Response::DescribeAddresses([all.clone(), all].concat()));
+    assert_eq!(told(&mut lab, &["203.0.113.9"]).unwrap_err().code, "InvalidAddress.NotFound");
     lab.stop(&holder).unwrap();
     lab.wait(1);
     assert_eq!(association(&lab).unwrap().public_ip.to_string(), "203.0.113.1");

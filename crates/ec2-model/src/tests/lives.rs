@@ -201,7 +201,21 @@ fn what_cant_stop_says_so() {
     );
     let spot = RunInstances { market_type: Some("spot".into()), ..lab.launch('a') };
     let id = lab.try_run(&spot).unwrap().instances.remove(0).instance_id;
-    assert_eq!(lab.instance(&id).instance_lifecycle.as_deref(), Some("spot"));
+    let told = lab.instance(&id);
+    assert_eq!(told.instance_lifecycle.as_deref(), Some("spot"));
+    let request = told.spot_instance_request_id.expect("it came from a request");
+    let ask = Request::DescribeSpotInstanceRequests(Select {
+        filters: vec![Filter {
+            name: "spot-instance-request-id".into(),
+            values: vec![request.clone()],
+        }],
+        ..Select::default()
+    });
+    let Response::DescribeSpotInstanceRequests(page) = lab.call(&ask).unwrap() else { panic!() };
+    assert_eq!(page.items.len(), 1);
+    let found = &page.items[0];
+    assert_eq!((&*found.kind, &*found.state), ("one-time", "active"));
+    assert_eq!((&found.instance_id, &found.spot_instance_request_id), (&id, &request));
     refused(lab.stop(&id), "UnsupportedOperation", 400);
 }
 

@@ -62,7 +62,10 @@ fn write(xml: &mut Xml, response: &Response) -> Service {
         }
         R::DescribeInstanceTypes(page) => paged(xml, "instanceTypeSet", page, instance_type),
         R::DescribeTags(page) => paged(xml, "tagSet", page, tag_description),
-        R::DescribeAddresses => xml.list("addressesSet", [(); 0], |_, ()| {}),
+        R::DescribeAddresses(all) => xml.list("addressesSet", all, network::address),
+        R::DescribeSpotInstanceRequests(page) => {
+            paged(xml, "spotInstanceRequestSet", page, instances::spot_request);
+        }
         R::RunInstances(reservation) => instances::reservation(xml, reservation),
         R::StartInstances(changes) | R::StopInstances(changes) | R::TerminateInstances(changes) => {
             xml.list("instancesSet", changes, instances::state_change);

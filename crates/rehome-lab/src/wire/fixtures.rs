@@ -65,6 +65,7 @@ pub(super) fn instance() -> Instance {
             arn: "arn:aws:iam::123456789012:instance-profile/web".to_owned(),
             id: "AIPAFAKE".to_owned(),
         }),
+        spot_instance_request_id: None,
         instance_lifecycle: None,
         cpu_options: Some(CpuOptions {
             core_count: Some(1),

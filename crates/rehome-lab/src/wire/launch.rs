@@ -38,6 +38,7 @@ pub(super) fn run_instances(form: &mut Parameters) -> Result<Request, ApiError> 
         disable_api_stop: form.boolean("DisableApiStop")?,
         placement: placement(form)?,
         block_device_mappings: block_devices(form)?,
+        spot_instance_type: form.take("InstanceMarketOptions.SpotOptions.SpotInstanceType"),
         market_type: market_type(form),
         auto_recovery: form.take("MaintenanceOptions.AutoRecovery"),
         hostname_type: form.take("PrivateDnsNameOptions.HostnameType"),

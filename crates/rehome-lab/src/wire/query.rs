@@ -33,6 +33,11 @@ const LISTS: &[(&str, &str, Make)] = &[
         Request::DescribeInstanceCreditSpecifications,
     ),
     ("DescribeInstanceTypes", "InstanceType", Request::DescribeInstanceTypes),
+    (
+        "DescribeSpotInstanceRequests",
+        "SpotInstanceRequestId",
+        Request::DescribeSpotInstanceRequests,
+    ),
 ];
 
 /// Parameters of EC2's that change nothing the lab has: taken and dropped.

@@ -205,6 +205,8 @@ fn what_a_replacement_would_not_carry_is_found() {
     let (id, interface) = lab.launch_with(&[
         ("InstanceType", "m5d.large"),
         ("Placement.HostId", "h-0123456789abcdef0"),
+        ("InstanceMarketOptions.MarketType", "spot"),
+        ("InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent"),
         ("BlockDeviceMapping.1.DeviceName", "/dev/sdf"),
         ("BlockDeviceMapping.1.Ebs.VolumeSize", "10"),
         ("NetworkInterface.1.DeviceIndex", "0"),
@@ -221,6 +223,7 @@ fn what_a_replacement_would_not_carry_is_found() {
         ("has the volumes /dev/sdf", "volumes"),
         ("has disks in an instance store", "instance-store"),
         ("has the Dedicated Host h-0123456789abcdef0", "placement"),
+        ("has the persistent spot request sir-", "spot"),
     ] {
         let fix = format!("--accept-loss {loss}");
         found.has("replaceable", "failure", evidence, &fix);

@@ -4,7 +4,7 @@ use ec2_model::api::{
     AttributeValue, CpuOptions, Instance, InstanceAttribute, InstanceBlockDevice,
     InstanceCreditSpecification, InstanceNetworkInterface, InstanceState, InstanceStateChange,
     InstanceStatus, InstanceStatusEvent, MetadataOptions, Placement, PrivateDnsNameOptions,
-    Reservation, StatusSummary,
+    Reservation, SpotInstanceRequest, StatusSummary,
 };
 
 use super::super::xml::Xml;
@@ -34,6 +34,7 @@ fn identity(xml: &mut Xml, instance: &Instance) {
     xml.leaf("instanceType", &instance.instance_type);
     xml.element("placement", |xml| placement(xml, &instance.placement));
     xml.leaf("clientToken", &instance.client_token);
+    xml.maybe("spotInstanceRequestId", instance.spot_instance_request_id.as_ref());
     xml.maybe("instanceLifecycle", instance.instance_lifecycle.as_ref());
     if let Some(profile) = &instance.iam_instance_profile {
         xml.element("iamInstanceProfile", |xml| {
@@ -231,4 +232,18 @@ pub(super) fn attribute(xml: &mut Xml, attribute: &InstanceAttribute) {
 pub(super) fn credit(xml: &mut Xml, credit: &InstanceCreditSpecification) {
     xml.leaf("instanceId", &credit.instance_id);
     xml.leaf("cpuCredits", &credit.cpu_credits);
+}
+
+pub(super) fn spot_request(xml: &mut Xml, request: &SpotInstanceRequest) {
+    xml.leaf("spotInstanceRequestId", &request.spot_instance_request_id);
+    xml.leaf("type", &request.kind);
+    xml.leaf("state", &request.state);
+    xml.element("status", |xml| {
+        xml.leaf("code", &request.status);
+        xml.time("updateTime", request.create_time);
+    });
+    xml.leaf("instanceId", &request.instance_id);
+    xml.leaf("launchedAvailabilityZone", &request.launched_availability_zone);
+    xml.leaf("productDescription", "Linux/UNIX");
+    xml.time("createTime", request.create_time);
 }

@@ -1,8 +1,8 @@
 //! VPCs, subnets, route tables, interfaces.
 
 use ec2_model::api::{
-    CidrAssociation, InterfaceAssociation, InterfaceAttachment, NetworkInterface, PrivateIpAddress,
-    Route, RouteTable, RouteTableAssociation, Subnet, Vpc,
+    Address, CidrAssociation, InterfaceAssociation, InterfaceAttachment, NetworkInterface,
+    PrivateIpAddress, Route, RouteTable, RouteTableAssociation, Subnet, Vpc,
 };
 
 use super::super::xml::Xml;
@@ -161,4 +161,17 @@ pub(super) fn addresses(xml: &mut Xml, private: &[PrivateIpAddress], ipv6: &[Str
     xml.list("ipv6AddressesSet", ipv6, |xml, address| {
         xml.leaf("ipv6Address", address);
     });
+}
+
+pub(super) fn address(xml: &mut Xml, address: &Address) {
+    xml.maybe("instanceId", address.instance_id.as_ref());
+    xml.leaf("publicIp", &address.public_ip);
+    xml.leaf("allocationId", &address.allocation_id);
+    xml.leaf("associationId", &address.association_id);
+    xml.leaf("domain", "vpc");
+    xml.leaf("networkInterfaceId", &address.network_interface_id);
+    xml.leaf("networkInterfaceOwnerId", &address.network_interface_owner_id);
+    xml.leaf("privateIpAddress", &address.private_ip_address);
+    xml.leaf("publicIpv4Pool", "amazon");
+    xml.leaf("networkBorderGroup", &address.network_border_group);
 }

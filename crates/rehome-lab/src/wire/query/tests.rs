@@ -41,6 +41,7 @@ fn every_action_is_read_into_the_request_of_its_own_name() {
         "Action=DescribeInstanceTypes",
         "Action=DescribeTags",
         "Action=DescribeAddresses",
+        "Action=DescribeSpotInstanceRequests",
         "Action=RunInstances",
         "Action=StartInstances&InstanceId.1=i-1",
         "Action=StopInstances&InstanceId.1=i-1",
@@ -123,6 +124,7 @@ fn run_instances_is_read_whole() {
          &BlockDeviceMapping.1.DeviceName=%2Fdev%2Fxvda&BlockDeviceMapping.1.Ebs.VolumeSize=8\
          &BlockDeviceMapping.1.Ebs.Encrypted=true&CreditSpecification.CpuCredits=unlimited\
          &InstanceMarketOptions.MarketType=spot&InstanceMarketOptions.SpotOptions.MaxPrice=1\
+         &InstanceMarketOptions.SpotOptions.SpotInstanceType=persistent\
          &MaintenanceOptions.AutoRecovery=default&PrivateDnsNameOptions.HostnameType=ip-name\
          &DisableApiTermination=true&InstanceInitiatedShutdownBehavior=terminate",
     );
@@ -169,6 +171,7 @@ fn run_instances_is_read_whole() {
         }],
         cpu_credits: text("unlimited"),
         market_type: text("spot"),
+        spot_instance_type: text("persistent"),
         auto_recovery: text("default"),
         hostname_type: text("ip-name"),
         disable_api_termination: Some(true),
