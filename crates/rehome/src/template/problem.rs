@@ -101,7 +101,7 @@ impl TemplateError {
         match self {
             TemplateError::Read { .. } => "--user-data-file names a Jinja2 template".to_owned(),
             TemplateError::NotText { .. } => {
-                "a template is UTF-8 text, without a byte order mark, that begins like `#!/bin/bash`"
+                "a template is UTF-8 text without a byte order mark that begins like `#!/bin/bash`"
                     .to_owned()
             }
             TemplateError::CarriageReturn { name, .. } => {
