@@ -31,6 +31,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, Reply};
+use crate::decision::{Decided, Decision};
 use crate::fault::CallError;
 use crate::names::{Az, InstanceId, SubnetId, TableId};
 use crate::placement::Site;
@@ -45,6 +46,7 @@ use crate::verdict::{Evidence, judge};
 mod blindness;
 mod capability;
 mod cutting;
+mod deciding;
 mod disposing;
 mod healing;
 mod moving;
@@ -104,6 +106,8 @@ pub enum Action {
     },
     /// Make the record durable before anything behind it is done.
     Persist(Box<Record>),
+    /// A decision, for the history: made once each time that it or its reason changes.
+    Note(Box<Decision>),
     /// Tell people.
     Say(Line),
     /// End: nothing more will come.
@@ -196,6 +200,7 @@ pub struct Controller {
     healing: healing::Healing,
     looks: disposing::Looks,
     told: telling::Told,
+    deciding: deciding::Deciding,
     expected: Option<Mono>,
     now: Mono,
     token_refused: bool,
@@ -243,6 +248,7 @@ impl Controller {
             healing: healing::Healing::default(),
             looks: disposing::Looks::default(),
             told: telling::Told::default(),
+            deciding: deciding::Deciding::default(),
             expected: None,
             now: begun,
             token_refused: false,
@@ -358,6 +364,7 @@ impl Controller {
         self.step_disposals(now);
         self.step_capability(now);
         self.step_report(now);
+        self.note_wellness(now);
     }
 
     fn on_paused(&mut self, why: Option<String>) {
@@ -367,6 +374,7 @@ impl Controller {
                 None => "No longer paused".into(),
             };
             self.say(Line::Notice { text });
+            self.note(why.clone().map_or(Decided::Resume, |why| Decided::Pause { why }));
         }
         self.paused = why;
     }
@@ -442,6 +450,7 @@ impl Controller {
     }
 
     fn say(&mut self, line: Line) {
+        self.note_line(&line);
         self.actions.push(Action::Say(line));
     }
 

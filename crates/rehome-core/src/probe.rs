@@ -190,14 +190,16 @@ impl PathLog {
         self.unsent.as_ref().map(|(_, why)| why.as_str())
     }
 
+    /// When the last thing that is known of this path became known.
+    #[must_use]
+    pub fn last_word(&self) -> Option<Mono> {
+        [self.answered_at, self.lost_at].into_iter().flatten().max()
+    }
+
     /// Whether the last thing known of this path is at most `age` old.
     #[must_use]
     pub fn is_fresh(&self, now: Mono, age: Duration) -> bool {
-        [self.answered_at, self.lost_at]
-            .into_iter()
-            .flatten()
-            .max()
-            .is_some_and(|at| now.since(at) <= age)
+        self.last_word().is_some_and(|at| now.since(at) <= age)
     }
 
     /// What the path says.

@@ -18,6 +18,7 @@ use crate::lab::LabArgs;
 use crate::manual::{CompletionsArgs, ManArgs};
 use crate::monitor_net::MonitorNetArgs;
 use crate::userdata::UserDataArgs;
+use crate::why::{HistoryArgs, WhyArgs};
 
 /// Keeps a secondary (overlay) IP address alive on EC2.
 #[derive(Debug, Parser)]
@@ -45,6 +46,10 @@ pub(crate) enum Command {
     Pause(PauseArgs),
     /// End a pause
     Resume(ResumeArgs),
+    /// Tell the last decision about an address, and the evidence it rests on
+    Why(WhyArgs),
+    /// Tell the moves of an address, and what held or ended them
+    History(HistoryArgs),
     /// What a replacement is told at its first boot
     UserData(UserDataArgs),
     /// EC2 on this machine: real packets, no account

@@ -32,6 +32,7 @@ mod survey;
 mod template;
 mod unit;
 mod userdata;
+mod why;
 
 use cli::{Cli, Command};
 
@@ -53,6 +54,8 @@ fn main() -> ExitCode {
         Command::IamPolicy(args) => iam_policy::print(&args),
         Command::Pause(args) => pause::pause(&args),
         Command::Resume(args) => pause::resume(&args),
+        Command::Why(args) => why::why(&args),
+        Command::History(args) => why::history(&args),
         Command::UserData(args) => userdata::run(args),
         Command::Lab(args) => lab::run(*args),
         Command::Man(args) => manual::man(&args),

@@ -13,6 +13,7 @@ use crate::fail::Failure;
 
 mod begin;
 pub(crate) mod prepare;
+mod recorder;
 pub(crate) mod sources;
 pub(crate) mod trial;
 pub(crate) mod unit;

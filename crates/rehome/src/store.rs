@@ -7,6 +7,7 @@
 
 pub(crate) mod look;
 pub(crate) mod pause;
+pub(crate) mod segments;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -56,6 +57,14 @@ pub(crate) enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// What was written down of decisions isn't as it was written.
+    #[error("the file {} is damaged: {why}", path.display())]
+    History {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A later version wrote the record.
     #[error(
         "the state file {} has format {format}; this version understands {FORMAT}",
@@ -95,6 +104,10 @@ impl StoreError {
             StoreError::Corrupt { path, .. } => {
                 let path = path.display();
                 format!("`mv {path} {path}.bad` and start again: AWS still says where things stand")
+            }
+            StoreError::History { path, .. } => {
+                let path = path.display();
+                format!("`mv {path} {path}.bad`: nothing but what it tells is lost")
             }
             StoreError::Newer { .. } => "run the version that wrote it, or a later one".to_owned(),
             StoreError::Io { .. } => {

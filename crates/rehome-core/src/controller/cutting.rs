@@ -347,6 +347,7 @@ impl Controller {
 
     /// The VIP answers from its new home: the move is over, the old holder is on its way out.
     pub(super) fn complete(&mut self, now: Mono, moving: &Move, home: Home) {
+        self.note_moved(now, moving, &home);
         let policy = &self.setup.policy;
         let silent_for = self.cut.silent_since.take().map(|since| now.since(since));
         let old = core::mem::replace(&mut self.record.holder, home.clone());

@@ -143,6 +143,16 @@ impl Probing {
         self.vip_logs().filter_map(PathLog::answered_at).max()
     }
 
+    /// When the newest thing that is known of the VIP became known.
+    pub(super) fn vip_last_word(&self) -> Option<Mono> {
+        self.vip_logs().filter_map(PathLog::last_word).max()
+    }
+
+    /// The same of an instance's primary address.
+    pub(super) fn primary_last_word(&self, instance: &InstanceId) -> Option<Mono> {
+        self.logs.get(&Path::Primary(instance.clone()))?.last_word()
+    }
+
     /// Whether the last word of the VIP's probes is at most `age` old.
     pub(super) fn vip_is_fresh(&self, now: Mono, age: Duration) -> bool {
         self.vip_logs().any(|log| log.is_fresh(now, age))

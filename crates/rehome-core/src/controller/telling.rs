@@ -113,6 +113,7 @@ impl Controller {
             (Line::Suspect { .. }, Line::Suspect { .. }) => true,
             (one, two) => one == two,
         };
+        self.note_standing(&line);
         let now = self.now;
         self.told.once.retain(|(_, at)| now.since(*at) < REMIND_AFTER);
         if self.told.once.iter().any(|(told, _)| same(told)) {
@@ -122,7 +123,7 @@ impl Controller {
             self.told.once.remove(0);
         }
         self.told.once.push((line.clone(), now));
-        self.say(line);
+        self.actions.push(super::Action::Say(line));
     }
 
     /// Where things stand, in one sentence, for the last words.

@@ -16,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, timeout};
 
 use super::prepare::{Prepared, vars};
+use super::recorder::Recorder;
 use super::sources::sources;
 use super::trial::try_out;
 use super::watch::Watch;
@@ -118,6 +119,7 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
         ),
         None => None,
     };
+    let recorder = Recorder::start(&prepared.directory, order.vip.address);
     let controller = Controller::new(setup, start.record, clock::both());
     Ok(Begun::Ready(Box::new(Watch {
         controller,
@@ -131,6 +133,7 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
         signals,
         user_data,
         vip: order.vip,
+        recorder,
     })))
 }
 

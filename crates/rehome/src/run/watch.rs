@@ -18,6 +18,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::sleep_until;
 
 use super::begin::{Signals, instant};
+use super::recorder::Recorder;
 use crate::aws::client::Aws;
 use crate::clock;
 use crate::fail::Failure;
@@ -52,6 +53,7 @@ pub(crate) struct Watch {
     pub(crate) signals: Signals,
     pub(crate) user_data: BTreeMap<SubnetId, String>,
     pub(crate) vip: Vip,
+    pub(crate) recorder: Recorder,
 }
 
 type Done = (CallId, Result<Reply, CallError>);
@@ -155,6 +157,10 @@ impl Watch {
                 }
                 Action::Call { id, call, not_after } => {
                     self.send(id, call, not_after, done.clone());
+                }
+                Action::Note(decision) => {
+                    tracing::debug!(%decision, "decided");
+                    self.recorder.decision(&decision);
                 }
                 Action::Say(line) => self.say(&line),
                 Action::Exit => return false,

@@ -59,6 +59,11 @@ fn writable(directory: &Path) -> Result<(), StoreError> {
         .map_err(|errno| at(directory)(errno.into()))
 }
 
+/// The process that keeps a VIP now, where one does.
+pub(crate) fn kept_by(directory: &Path, vip: Ipv4Addr) -> Option<String> {
+    keeper(&directory.join(format!("{vip}.lock")))
+}
+
 /// Who holds the lock, where anybody does.
 fn keeper(lock: &Path) -> Option<String> {
     let file = File::open(lock).ok()?;

@@ -66,6 +66,7 @@ pub(super) struct World {
     payloads: BTreeMap<u64, Event>,
     next: u64,
     pub(super) lines: Vec<String>,
+    pub(super) decisions: Vec<Decision>,
     pub(super) mutations: Vec<String>,
     pub(super) steps: u64,
     pub(super) stopped: bool,
@@ -196,6 +197,7 @@ impl World {
             payloads: BTreeMap::new(),
             next: 0,
             lines: Vec::new(),
+            decisions: Vec::new(),
             mutations: Vec::new(),
             steps: 0,
             stopped: false,
@@ -342,6 +344,7 @@ impl World {
                 self.later(0, Event::NotPersisted);
             }
             Action::Persist(record) => self.record = *record,
+            Action::Note(decision) => self.decisions.push(*decision),
             Action::Say(line) => self.lines.push(line.to_string()),
             Action::Exit => self.stopped = true,
         }
