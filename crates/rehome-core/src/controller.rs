@@ -457,6 +457,7 @@ impl Controller {
     fn persist(&mut self) {
         self.unsaved = false;
         self.resave_at = None;
+        self.record.revision += 1;
         self.actions.push(Action::Persist(Box::new(self.record.clone())));
     }
 

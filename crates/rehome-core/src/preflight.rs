@@ -21,7 +21,10 @@ use crate::spec::{LaunchSpec, Parts, TAG_PREFIX, Wishes};
 use crate::world::{Caller, Group, Instance, Route, RouteTable, Subnet, Target, Zone};
 
 pub(crate) mod holder;
+mod rebuild;
 pub(crate) mod routes;
+
+pub use rebuild::{rebuilt, shown};
 
 /// Everything that is read of AWS before watching begins. A read that failed for want of an answer
 /// leaves no snapshot at all: half a picture is no ground for a verdict.
@@ -154,13 +157,27 @@ pub fn assess(
     known: Option<Record>,
     snapshot: &Snapshot,
 ) -> Result<Start, Vec<Refusal>> {
-    let mut refusals = wrong_wishes(order, snapshot);
     let mut notes = Vec::new();
     let familiar = known.is_some();
     let found = match known {
         Some(record) => holder::resumed(order, record, snapshot, &mut notes),
-        None => holder::found(order, snapshot, &mut notes),
+        None => match rebuild::ambiguous(order, snapshot) {
+            Some(refusal) => Err(refusal),
+            None => holder::found(order, snapshot, &mut notes),
+        },
     };
+    finish(order, found, familiar, notes, snapshot)
+}
+
+/// The rest of an assessment, once it is known who holds the VIP.
+fn finish(
+    order: &Order,
+    found: Result<Record, Refusal>,
+    familiar: bool,
+    mut notes: Vec<String>,
+    snapshot: &Snapshot,
+) -> Result<Start, Vec<Refusal>> {
+    let mut refusals = wrong_wishes(order, snapshot);
     let mut record = match found {
         Ok(record) => record,
         Err(refusal) => {

@@ -91,6 +91,10 @@ pub struct Move {
     pub stage: Stage,
     /// The present launch.
     pub attempt: Option<Attempt>,
+    /// Where candidates go, in the order in which places are tried; the instance type is the
+    /// spec's. Written down so that a restart goes on along the same order.
+    #[serde(default)]
+    pub order: Vec<Site>,
     /// Zones that have had their launch in this round.
     pub tried: Vec<Az>,
     /// Launches that brought an instance in this round.
@@ -151,6 +155,10 @@ pub struct LostLaunch {
 pub struct Record {
     /// [`FORMAT`].
     pub format: u32,
+    /// Counts what was written: each writing is made against the one before it, so that two who
+    /// keep the same record find out.
+    #[serde(default)]
+    pub revision: u64,
     /// Whose.
     pub vip: Vip,
     /// Where.

@@ -74,6 +74,7 @@ impl Controller {
             by_person: self.views.instance.as_ref().is_some_and(Instance::stopped_by_user),
             stage: Stage::Preparing,
             attempt: None,
+            order: self.order_of_places(),
             tried: Vec::new(),
             launches: 0,
             cut_to: None,
@@ -87,6 +88,7 @@ impl Controller {
     /// After a hold: the zones are tried again, as a move of its own by the budget. Where the
     /// routes lead to a candidate because the old holder is gone, they stay there meanwhile.
     pub(super) fn renew_move(&mut self, now: Mono) {
+        let order = self.order_of_places();
         let Some(moving) = &mut self.record.moving else { return };
         self.unsaved = true;
         if moving.cut_to.is_none() && moving.attempt.is_none() {
@@ -96,6 +98,7 @@ impl Controller {
         let reason = moving.reason.clone();
         moving.tried.clear();
         moving.launches = 0;
+        moving.order = order;
         match self.reason_not_to(now, &reason) {
             Some(why) => self.hold(now, self.setup.policy.hold, why),
             None => self.count_move(now, &reason),

@@ -129,12 +129,15 @@ impl Controller {
         if self.verdict(now).reason_to_move(&self.setup.policy, now).is_none() {
             return;
         }
+        // A record of an earlier version tells no order.
+        if self.record.moving.as_ref().is_some_and(|moving| moving.order.is_empty()) {
+            let order = self.order_of_places();
+            self.record.moving.as_mut().expect("a stage belongs to a move").order = order;
+        }
         let moving = self.record.moving.as_ref().expect("a stage belongs to a move");
         let spent = moving.launches >= self.setup.policy.launches_max;
         let untried = |site: &&Site| !moving.tried.contains(&site.az) && !self.is_failing(&site.az);
-        // The holder's own zone comes last: what took the holder down may be the zone.
-        let own = |site: &&Site| site.az == self.record.holder.az;
-        let next = self.setup.sites.iter().filter(untried).min_by_key(own);
+        let next = moving.order.iter().find(untried);
         let Some(site) = next.filter(|_| !spent).cloned() else {
             self.give_up(now);
             return;
@@ -167,6 +170,14 @@ impl Controller {
     /// Whether EC2 called a zone impaired when it was last asked.
     fn is_failing(&self, az: &Az) -> bool {
         self.views.zone_seen(az).is_some_and(|seen| seen.what == Ok(false))
+    }
+
+    /// Where candidates go. The holder's own zone comes last: what took the holder down may be the
+    /// zone.
+    pub(super) fn order_of_places(&self) -> Vec<Site> {
+        let mut order = self.setup.sites.clone();
+        order.sort_by_key(|site| site.az == self.record.holder.az);
+        order
     }
 
     /// No candidate is left: back to the old holder while it exists, else stay, and hold.
@@ -439,7 +450,7 @@ impl Controller {
         let az = site.az.clone();
         self.say(Line::AttemptFailed { az, instance: instance.cloned(), why: why.to_string() });
         let last = self.record.moving.as_ref().is_some_and(|moving| {
-            let left = self.setup.sites.iter().filter(|s| !moving.tried.contains(&s.az)).count();
+            let left = moving.order.iter().filter(|s| !moving.tried.contains(&s.az)).count();
             left <= 1 || moving.launches >= self.setup.policy.launches_max
         });
         let attempt = self.record.moving.as_mut().and_then(|moving| {

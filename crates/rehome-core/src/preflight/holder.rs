@@ -176,7 +176,11 @@ fn tagged<'a>(
 }
 
 /// A first record: nothing is known but what AWS shows.
-fn begin(order: &Order, holder: &Instance, snapshot: &Snapshot) -> Result<Record, Refusal> {
+pub(super) fn begin(
+    order: &Order,
+    holder: &Instance,
+    snapshot: &Snapshot,
+) -> Result<Record, Refusal> {
     let gone = || {
         Refusal::new(
             format!("{} is {} and no longer tells what it was", holder.id, holder.state),
@@ -202,6 +206,7 @@ fn begin(order: &Order, holder: &Instance, snapshot: &Snapshot) -> Result<Record
         .unwrap_or(0);
     Ok(Record {
         format: FORMAT,
+        revision: 0,
         vip: order.vip,
         vpc: holder.vpc.clone().ok_or_else(gone)?,
         account: snapshot.caller.account.clone(),

@@ -439,3 +439,75 @@ fn the_scope_of_a_policy_names_the_untagged_holder_and_what_a_launch_takes() {
     holder(&mut account).state = InstanceState::Terminated;
     assert_eq!(scope(&account).firsts, []);
 }
+
+fn ours(id: &str, generation: u64) -> Instance {
+    let mut ours = instance(id, "subnet-0000000b", "us-east-1b", "172.31.32.9");
+    ours.tags.insert("rehome:vip".into(), "10.0.0.10".into());
+    ours.tags.insert("rehome:generation".into(), generation.to_string());
+    ours
+}
+
+const C: &str = "i-0000000c";
+
+#[test]
+fn without_a_record_several_instances_of_ours_are_no_ground_to_start_on() {
+    let mut snapshot = snapshot();
+    holder(&mut snapshot).state = InstanceState::Terminated;
+    add(&mut snapshot, ours(B, 1));
+    add(&mut snapshot, ours(C, 2));
+    snapshot.tables = alloc::vec![table("rtb-00000001", true, Some(C))];
+    let said = refusal(&order(), None, &snapshot);
+    assert!(said.contains("there is no state file for 10.0.0.10"), "{said}");
+    assert!(said.contains("i-0000000b is running, generation 1 by its tag"), "{said}");
+    assert!(said.contains("rtb-00000001 leads to i-0000000c"), "{said}");
+    // One that is of another VPC, or off, makes no doubt.
+    for change in
+        [(|one| one.vpc = Some("vpc-0000000b".parse().unwrap())) as Change<Instance>, |one| {
+            one.state = InstanceState::Stopped
+        }]
+    {
+        let mut snapshot = snapshot.clone();
+        change(snapshot.instances.get_mut(&B.parse().unwrap()).unwrap());
+        let start = assess(&order(), None, &snapshot).unwrap();
+        assert_eq!(start.record.holder.instance.as_str(), C);
+    }
+}
+
+#[test]
+fn without_a_record_tables_that_lead_to_two_homes_are_no_ground_to_start_on() {
+    let mut snapshot = snapshot();
+    add(&mut snapshot, ours(B, 1));
+    snapshot.tables.push(table("rtb-00000002", false, Some(B)));
+    let said = refusal(&order(), None, &snapshot);
+    assert!(said.contains("rtb-00000002 leads to i-0000000b"), "{said}");
+}
+
+#[test]
+fn a_rebuilt_record_takes_the_named_one_else_the_one_that_all_routes_lead_to() {
+    let mut snapshot = snapshot();
+    holder(&mut snapshot).state = InstanceState::Terminated;
+    add(&mut snapshot, ours(B, 1));
+    add(&mut snapshot, ours(C, 2));
+    snapshot.tables = alloc::vec![table("rtb-00000001", true, Some(C))];
+    let start = rebuilt(&order(), &snapshot).unwrap();
+    assert_eq!((start.record.holder.instance.as_str(), start.record.generation), (C, 2));
+    // The older one is a leftover, by the generation rule.
+    let left: Vec<&str> = start.record.disposals.iter().map(|d| d.instance.as_str()).collect();
+    assert_eq!(left, [B]);
+    let named = Order { instance: B.parse().unwrap(), ..order() };
+    let start = rebuilt(&named, &snapshot).unwrap();
+    assert_eq!((start.record.holder.instance.as_str(), start.record.generation), (B, 1));
+    // A later one is never ended: then this reading is the old one.
+    assert_eq!(start.record.disposals, Vec::new());
+    assert!(start.notes.iter().any(|note| note == "Left alone: i-0000000c (generation 2)"));
+    // Where nothing tells which it is, a person has to.
+    snapshot.tables.push(table("rtb-00000002", false, Some(B)));
+    let refusals = rebuilt(&order(), &snapshot).unwrap_err();
+    assert!(refusals[0].what.contains("more than one way"), "{refusals:?}");
+}
+
+#[test]
+fn a_rebuilt_record_is_the_first_starts_where_aws_tells_one_story() {
+    let (rebuilt, first) = (rebuilt(&order(), &snapshot()), assess(&order(), None, &snapshot()));
+    assert_eq!(rebuilt.unwrap().record, first.unwrap().record);
+}

@@ -25,6 +25,7 @@ mod killed;
 mod labs;
 mod loss;
 mod monitor_net;
+mod past;
 mod people;
 mod refusals;
 mod returns;

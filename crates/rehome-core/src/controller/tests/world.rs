@@ -149,6 +149,7 @@ fn first_record(route_set: Vec<TableId>) -> Record {
     let holder = id("i-0000000a");
     Record {
         format: FORMAT,
+        revision: 0,
         vip: "10.0.0.10".parse::<Vip>().unwrap(),
         vpc: "vpc-0000000a".parse::<VpcId>().unwrap(),
         account: "123456789012".into(),

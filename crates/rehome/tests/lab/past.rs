@@ -1,0 +1,98 @@
+//! What can be asked afterwards: `why` and `history`.
+
+use serde_json::Value;
+
+use crate::controller::Controller;
+use crate::harness::{Finished, Lab, rehome};
+
+/// A command of ours on the monitor.
+#[track_caller]
+fn asked(lab: &Lab, words: &[&str]) -> Finished {
+    let exe = rehome().display().to_string();
+    lab.exec("monitor", &[&[exe.as_str()], words].concat())
+}
+
+#[track_caller]
+fn document(lab: &Lab, words: &[&str]) -> Value {
+    let text = asked(lab, words).ok(&words.join(" "));
+    serde_json::from_str(&text).expect("one JSON document")
+}
+
+/// The entries of the only address.
+fn entries(document: &Value) -> Vec<Value> {
+    let addresses = document["addresses"].as_array().expect("a list");
+    assert_eq!(addresses.len(), 1, "{document:#}");
+    assert_eq!(addresses[0]["vip"], "10.0.0.10");
+    addresses[0]["entries"].as_array().expect("a list").clone()
+}
+
+#[test]
+fn a_failover_can_be_asked_about_while_it_watches_and_afterwards() {
+    let lab = Lab::up("instant");
+    lab.checks_lag();
+    let mut controller = Controller::start(&lab, &[]);
+    controller.is_well();
+    let first = asked(&lab, &["why"]).ok("why");
+    let stays = format!("10.0.0.10 stays on {} in us-east-1a: it answers\n", lab.holder.id);
+    assert!(first.starts_with(&stays) && first.contains("- 10.0.0.10: answers ("), "{first}");
+    lab.break_(&lab.holder.id, "crash");
+    let new = controller.moves_because("unreachable");
+    let entries = entries(&document(&lab, &["history", "10.0.0.10", "--json"]));
+    let moved = entries.iter().find(|entry| entry["did"] == "moved").expect("it was moved");
+    let told = &moved["moved"];
+    assert_eq!((&told["from"], &told["to"]), (&Value::from(&*lab.holder.id), &Value::from(&*new)));
+    assert_eq!((&told["from_az"], &told["reason"]), (&"us-east-1a".into(), &"unreachable".into()));
+    let ms = |name: &str| told[name].as_u64().unwrap_or_else(|| panic!("{name}: {moved:#}"));
+    let phases = ms("detect_ms") + ms("prepare_ms") + ms("cut_ms") + ms("verify_ms");
+    assert!(ms("silent_ms").abs_diff(phases) <= 4, "{moved:#}");
+    assert!(!moved["evidence"].as_array().expect("a list").is_empty());
+    controller.kill9();
+    let history = asked(&lab, &["history"]).ok("history");
+    let words = format!("10.0.0.10 was moved from {} in us-east-1a to {new}", lab.holder.id);
+    assert!(history.contains(&words) && history.contains("detect "), "{history}");
+    assert!(history.contains(&format!("; {} terminated", lab.holder.id)), "{history}");
+    let why = asked(&lab, &["why", "--last", "100"]).ok("why");
+    assert!(why.contains("is moved from") && why.contains("silent for"), "{why}");
+    assert!(why.contains("(no rehome keeps 10.0.0.10 now)"), "{why}");
+}
+
+#[test]
+fn a_hold_can_be_asked_about() {
+    let lab = Lab::up("instant");
+    let mut controller = Controller::start(&lab, &[]);
+    controller.is_well();
+    lab.fault(&["--action", "*", "--error", "ServiceUnavailable"]);
+    lab.break_(&lab.holder.id, "crash");
+    controller.says("held", "while EC2 can't be read nothing is moved");
+    let why = entries(&document(&lab, &["why", "--json"])).pop().expect("the last decision");
+    let sentence = why["sentence"].as_str().expect("a sentence");
+    assert_eq!(why["did"], "hold", "{why:#}");
+    assert!(sentence.starts_with("10.0.0.10 is not moved from "), "{sentence}");
+    let silent = |fact: &Value| fact["says"].as_str().is_some_and(|says| says.contains("silent"));
+    assert!(why["evidence"].as_array().expect("a list").iter().any(silent), "{why:#}");
+    let history = asked(&lab, &["history", "--limit", "1"]).ok("history");
+    assert!(history.lines().count() == 1 && history.contains("is not moved"), "{history}");
+    controller.launched(0);
+}
+
+#[test]
+fn an_unknown_address_no_directory_and_a_damaged_file_are_one_error_each() {
+    let lab = Lab::up("instant");
+    let refused = |words: &[&str], code: i32, what: &str| {
+        let finished = asked(&lab, words);
+        assert_eq!(finished.code, Some(code), "{finished:#?}");
+        assert_eq!((finished.errors().len(), finished.hints().len()), (1, 1), "{finished:#?}");
+        assert!(finished.errors()[0].contains(what), "{finished:#?}");
+        assert_eq!(finished.stdout, "", "{finished:#?}");
+    };
+    for command in ["why", "history"] {
+        refused(&[command, "--state-dir", "/var/tmp/nowhere"], 2, "there is no state directory");
+    }
+    let mut controller = Controller::start(&lab, &["--state-dir", "/var/tmp/state"]);
+    controller.is_well();
+    let here = ["--state-dir", "/var/tmp/state"];
+    refused(&[&["why", "10.0.0.77"], &here[..]].concat(), 2, "no decision about 10.0.0.77");
+    controller.kill9();
+    lab.script("monitor", "sed -i 's/\"at\"/at/' /var/tmp/state/10.0.0.10.history.jsonl");
+    refused(&[&["history"], &here[..]].concat(), 1, "is damaged: line 1");
+}
