@@ -185,6 +185,10 @@ fn finish(
             return Err(refusals);
         }
     };
+    if !familiar && record.holder.instance != order.instance {
+        // Else the same command would be refused at the next start.
+        record.remember_former(&order.instance);
+    }
     refusals.extend(holder::refused(order, &record, snapshot));
     match routes::route_set(order, &record, snapshot, &mut notes) {
         Ok(route_set) => record.route_set = route_set,

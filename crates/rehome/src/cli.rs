@@ -11,6 +11,7 @@ use rehome_core::policy::{FenceMode, Policy};
 use rehome_core::preflight::{Loss, Order};
 use rehome_core::spec::Wishes;
 
+use crate::adopt::AdoptArgs;
 use crate::doctor::DoctorArgs;
 use crate::duration::{parse, parse_positive};
 use crate::iam_policy::PolicyArgs;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Pause(PauseArgs),
     /// End a pause
     Resume(ResumeArgs),
+    /// Accept what AWS shows as the truth: make the state file of an address anew
+    Adopt(Box<AdoptArgs>),
     /// Tell the last decision about an address, and the evidence it rests on
     Why(WhyArgs),
     /// Tell the moves of an address, and what held or ended them

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod adopt;
 mod aws;
 mod cli;
 mod clock;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::IamPolicy(args) => iam_policy::print(&args),
         Command::Pause(args) => pause::pause(&args),
         Command::Resume(args) => pause::resume(&args),
+        Command::Adopt(args) => adopt::adopt(&args),
         Command::Why(args) => why::why(&args),
         Command::History(args) => why::history(&args),
         Command::UserData(args) => userdata::run(args),

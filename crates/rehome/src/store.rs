@@ -5,6 +5,7 @@
 //! temporary file, fsync, rename, fsync of the folder, so that a crash at any point leaves the old
 //! record or the new one. The lock lives as long as its [`Store`].
 
+pub(crate) mod journal;
 pub(crate) mod look;
 pub(crate) mod pause;
 pub(crate) mod segments;
@@ -24,6 +25,13 @@ const FORMAT: u32 = 1;
 
 /// More than any record needs (a launch spec, a route set of 200 tables); a longer file isn't ours.
 const RECORD_BYTES_MAX: u64 = 4 << 20;
+
+/// The next step where a record can't be used.
+const ADOPT: &str = "`rehome adopt` with the flags of `rehome run` shows what AWS tells, and writes \
+                     it when you agree; the old file is kept";
+
+/// Records that were moved out of the way; more than anybody adopts without looking at them.
+const ASIDE_MAX: u32 = 1_000;
 
 /// Why the state directory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +84,31 @@ pub(crate) enum StoreError {
         /// Its format.
         format: u32,
     },
+    /// An earlier version wrote the record.
+    #[error(
+        "the state file {} has format {format}; this version understands {FORMAT}",
+        path.display()
+    )]
+    Older {
+        /// Which file.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
+    /// Somebody else wrote the record since it was read.
+    #[error(
+        "somebody else has written the state file {}: revision {expected} was expected, {found} \
+         is there",
+        path.display()
+    )]
+    Conflict {
+        /// Which file.
+        path: PathBuf,
+        /// The version that was read or written last.
+        expected: String,
+        /// The version that is there.
+        found: String,
+    },
     /// The operating system refused.
     #[error("the state can't be kept at {}", path.display())]
     Io {
@@ -101,15 +134,19 @@ impl StoreError {
                 format!("one rehome for each VIP; `ps -p {id}` shows the other")
             }
             StoreError::Locked { process: None, .. } => "one rehome for each VIP".to_owned(),
-            StoreError::Corrupt { path, .. } => {
-                let path = path.display();
-                format!("`mv {path} {path}.bad` and start again: AWS still says where things stand")
+            StoreError::Corrupt { .. } | StoreError::Older { .. } => ADOPT.to_owned(),
+            StoreError::Conflict { .. } => {
+                "find out who writes it (a copy put back, another machine on the same folder), then \
+                 start again: it goes on with what is there"
+                    .to_owned()
             }
             StoreError::History { path, .. } => {
                 let path = path.display();
                 format!("`mv {path} {path}.bad`: nothing but what it tells is lost")
             }
-            StoreError::Newer { .. } => "run the version that wrote it, or a later one".to_owned(),
+            StoreError::Newer { .. } => {
+                format!("run the version that wrote it, or a later one; else {ADOPT}")
+            }
             StoreError::Io { .. } => {
                 "it has to be a directory that this user can write to; --state-dir names another"
                     .to_owned()
@@ -122,6 +159,8 @@ impl StoreError {
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
     format: u32,
+    #[serde(default)]
+    revision: u64,
     sha256: String,
 }
 
@@ -180,7 +219,7 @@ impl Store {
     ///
     /// # Errors
     /// Where it is damaged, of a later version, or can't be read.
-    pub(crate) fn load<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
+    fn record<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
         load(&self.record)
     }
 
@@ -191,15 +230,32 @@ impl Store {
     ///
     /// # Panics
     /// Where `record` has no JSON form (a map with keys that aren't text).
-    pub(crate) fn save<T: Serialize>(&self, record: &T) -> Result<(), StoreError> {
+    fn save<T: Serialize>(&self, record: &T, revision: u64) -> Result<Header, StoreError> {
         let record = serde_json::to_vec_pretty(record).expect("a record is made of plain values");
-        let header = Header { format: FORMAT, sha256: sha256_hex(&record) };
+        let header = Header { format: FORMAT, revision, sha256: sha256_hex(&record) };
         let mut bytes = serde_json::to_vec(&header).expect("a header is two plain values");
         bytes.push(b'\n');
         bytes.extend(record);
         replace(&self.record, &self.temporary, &bytes, 0o600)
             .and_then(|()| File::open(&self.directory)?.sync_all())
-            .map_err(at(&self.record))
+            .map_err(at(&self.record))?;
+        Ok(header)
+    }
+
+    /// Moves the record out of the way, under a name that nothing else has; where it is then.
+    ///
+    /// # Errors
+    /// Where it couldn't be moved.
+    pub(crate) fn set_aside(&self) -> Result<Option<PathBuf>, StoreError> {
+        let free = (1..ASIDE_MAX)
+            .map(|number| self.record.with_extension(format!("json.bad-{number}")))
+            .find(|path| !path.exists());
+        let aside = free.ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists));
+        match aside.and_then(|aside| fs::rename(&self.record, &aside).map(|()| aside)) {
+            Ok(aside) => Ok(Some(aside)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(at(&self.record)(error)),
+        }
     }
 }
 
@@ -221,6 +277,9 @@ fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
     let record = &rest[1..];
     let header: Header = serde_json::from_slice(line)
         .map_err(|error| corrupt(format!("its first line isn't ours: {error}")))?;
+    if header.format < FORMAT {
+        return Err(StoreError::Older { path: path.to_path_buf(), format: header.format });
+    }
     if header.format > FORMAT {
         return Err(StoreError::Newer { path: path.to_path_buf(), format: header.format });
     }

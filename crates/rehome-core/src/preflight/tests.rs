@@ -511,3 +511,14 @@ fn a_rebuilt_record_is_the_first_starts_where_aws_tells_one_story() {
     let (rebuilt, first) = (rebuilt(&order(), &snapshot()), assess(&order(), None, &snapshot()));
     assert_eq!(rebuilt.unwrap().record, first.unwrap().record);
 }
+
+#[test]
+fn the_same_command_goes_on_after_a_start_without_a_record() {
+    let mut snapshot = snapshot();
+    snapshot.instances.clear();
+    add(&mut snapshot, ours(B, 1));
+    snapshot.tables = alloc::vec![table("rtb-00000001", true, Some(B))];
+    let first = assess(&order(), None, &snapshot).unwrap();
+    let again = assess(&order(), Some(first.record), &snapshot).unwrap();
+    assert_eq!(again.record.holder.instance.as_str(), B);
+}

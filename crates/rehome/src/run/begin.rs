@@ -20,6 +20,7 @@ use super::recorder::Recorder;
 use super::sources::sources;
 use super::trial::try_out;
 use super::watch::Watch;
+use crate::adopt;
 use crate::aws::client::Aws;
 use crate::cli::RunArgs;
 use crate::clock;
@@ -78,6 +79,9 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
     let mut order = args.order();
     order.sources =
         sources(order.vip, &args.operation.probe_source).into_iter().flatten().collect();
+    if let Some(error) = &prepared.unusable {
+        return Err(adopt::proposal(&aws, &order, error).await);
+    }
     let notify = Notify::from_env();
     let mut known = prepared.known.clone();
     let (snapshot, start) = loop {
@@ -125,7 +129,8 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
         controller,
         aws,
         prober,
-        store: prepared.store,
+        journal: Box::new(prepared.store),
+        version: prepared.version,
         directory: prepared.directory,
         output,
         hook,

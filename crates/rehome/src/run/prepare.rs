@@ -8,6 +8,7 @@ use rehome_core::record::Record;
 use crate::cli::RunArgs;
 use crate::fail::{Failure, Problem, TEMPORARY, WRONG};
 use crate::hook;
+use crate::store::journal::{Journal as _, Version};
 use crate::store::{Store, StoreError, directory};
 use crate::template::{Template, TemplateError, Vars};
 
@@ -18,6 +19,10 @@ pub(crate) struct Prepared {
     pub(crate) store: Store,
     pub(crate) directory: std::path::PathBuf,
     pub(crate) known: Option<Record>,
+    /// The version of the record that was read.
+    pub(crate) version: Option<Version>,
+    /// Why there is a record that can't be used, where that is so.
+    pub(crate) unusable: Option<StoreError>,
 }
 
 /// Takes it, or says what is wrong.
@@ -25,8 +30,17 @@ pub(crate) fn prepare(args: &RunArgs) -> Result<Prepared, Failure> {
     let template = check(args)?;
     let directory = directory(args.operation.state_dir.as_deref()).map_err(stored)?;
     let store = Store::open(&directory, args.vip().address).map_err(stored)?;
-    let known = store.load::<Record>().map_err(stored)?;
-    Ok(Prepared { template, store, directory, known })
+    let (read, unusable) = match store.load() {
+        Ok(read) => (read, None),
+        Err(
+            error @ (StoreError::Corrupt { .. }
+            | StoreError::Older { .. }
+            | StoreError::Newer { .. }),
+        ) => (None, Some(error)),
+        Err(error) => return Err(stored(error)),
+    };
+    let (known, version) = read.unzip();
+    Ok(Prepared { template, store, directory, known, version, unusable })
 }
 
 /// Checks the flags, the template and the hook, and takes nothing.
@@ -43,7 +57,7 @@ pub(crate) fn check(args: &RunArgs) -> Result<Template, Failure> {
     Ok(template)
 }
 
-fn stored(error: StoreError) -> Failure {
+pub(crate) fn stored(error: StoreError) -> Failure {
     let code = if matches!(error, StoreError::Locked { .. }) { TEMPORARY } else { WRONG };
     Failure::new(code, Problem::of(&error, Some(error.hint())))
 }

@@ -21,13 +21,14 @@ use super::begin::{Signals, instant};
 use super::recorder::Recorder;
 use crate::aws::client::Aws;
 use crate::clock;
-use crate::fail::Failure;
+use crate::fail::{FAILED, Failure, Problem};
 use crate::hook::{Facts, Hook};
 use crate::icmp::prober::{Answer, Prober};
 use crate::notify::Notify;
 use crate::output::Output;
 use crate::pause::wall;
-use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::journal::{Journal, Version};
 use crate::store::pause::{InForce, read_pause};
 
 /// How often the pause file is looked for; it is also looked for before each call that changes
@@ -45,7 +46,9 @@ pub(crate) struct Watch {
     pub(crate) controller: Controller,
     pub(crate) aws: Aws,
     pub(crate) prober: Prober,
-    pub(crate) store: Store,
+    pub(crate) journal: Box<dyn Journal>,
+    /// What was read or written last.
+    pub(crate) version: Option<Version>,
     pub(crate) directory: PathBuf,
     pub(crate) output: Output,
     pub(crate) hook: Option<Hook>,
@@ -71,8 +74,10 @@ impl Watch {
             while let Some(event) = events.pop_front() {
                 tracing::debug!(event = ?Brief(&event), "event");
                 let actions = self.controller.handle(clock::mono(), event);
-                if !self.perform(actions, &done, &mut events) {
-                    return self.end().await;
+                match self.perform(actions, &done, &mut events) {
+                    Flow::On => {}
+                    Flow::Ended => return self.end(Ok(ExitCode::SUCCESS)).await,
+                    Flow::Conflict(failure) => return self.end(Err(failure)).await,
                 }
             }
             if let Some(notify) = &self.notify {
@@ -123,13 +128,13 @@ impl Watch {
         }))
     }
 
-    /// Does what the core says, in order; false when it was the last time.
+    /// Does what the core says, in order.
     fn perform(
         &mut self,
         actions: Vec<Action>,
         done: &Sender<Done>,
         events: &mut VecDeque<Event>,
-    ) -> bool {
+    ) -> Flow {
         let mut durable = true;
         for action in actions {
             match action {
@@ -140,12 +145,14 @@ impl Watch {
                         events.push_back(Event::Unsent(probe, why));
                     }
                 }
-                Action::Persist(record) => {
-                    if !self.persist(&record) {
+                Action::Persist(record) => match self.persist(&record) {
+                    Ok(true) => {}
+                    Ok(false) => {
                         durable = false;
                         events.push_back(Event::NotPersisted);
                     }
-                }
+                    Err(failure) => return Flow::Conflict(failure),
+                },
                 Action::Call { id, call, .. } if call.mutates() && !durable => {
                     let why = CallError::NotSent("the state could not be written".to_owned());
                     events.push_back(Event::CallDone(id, Box::new(Err(why))));
@@ -163,19 +170,30 @@ impl Watch {
                     self.recorder.decision(&decision);
                 }
                 Action::Say(line) => self.say(&line),
-                Action::Exit => return false,
+                Action::Exit => return Flow::Ended,
             }
         }
-        true
+        Flow::On
     }
 
-    fn persist(&self, record: &Record) -> bool {
-        match self.store.save(record) {
-            Ok(()) => true,
+    /// Writes the record against the version that was read; whether it is durable now.
+    ///
+    /// # Errors
+    /// Where somebody else wrote it: what we know isn't what is so, and nothing may follow.
+    fn persist(&mut self, record: &Record) -> Result<bool, Failure> {
+        match self.journal.compare_and_set(self.version.as_ref(), record) {
+            Ok(version) => {
+                self.version = Some(version);
+                Ok(true)
+            }
+            Err(error @ StoreError::Conflict { .. }) => {
+                self.say(&Line::Held { why: format!("{error}; nothing more is changed") });
+                Err(Failure::new(FAILED, Problem::of(&error, Some(error.hint()))))
+            }
             Err(error) => {
-                let error = crate::fail::Problem::of(&error, None).what;
+                let error = Problem::of(&error, None).what;
                 tracing::error!(error, "nothing will be changed until the state can be written");
-                false
+                Ok(false)
             }
         }
     }
@@ -233,15 +251,23 @@ impl Watch {
         facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    async fn end(self) -> Result<ExitCode, Failure> {
+    async fn end(self, how: Result<ExitCode, Failure>) -> Result<ExitCode, Failure> {
         if let Some(notify) = &self.notify {
             notify.stopping();
         }
         if let Some(hook) = self.hook {
             hook.close(LAST_WORDS).await;
         }
-        Ok(ExitCode::SUCCESS)
+        how
     }
+}
+
+/// How the loop goes on.
+enum Flow {
+    On,
+    Ended,
+    /// Somebody else keeps the record.
+    Conflict(Failure),
 }
 
 /// An event in a log: what came, without the bulk of it.

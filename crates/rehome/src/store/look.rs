@@ -97,7 +97,7 @@ mod tests {
         assert!(look(&directory, VIP).unwrap().ends_with("can be made"));
         assert!(!directory.exists());
         let store = Store::open(&directory, VIP).unwrap();
-        store.save(&"a record").unwrap();
+        store.save(&"a record", 1).unwrap();
         let said = look(&directory, VIP).unwrap();
         let words = format!("is in use by process {}, which keeps 10.0.0.10", std::process::id());
         assert!(said.ends_with(&words), "{said}");

@@ -41,12 +41,12 @@ fn record(generation: u32) -> Record {
 fn a_record_is_there_after_a_restart_and_only_its_owner_may_read_it() {
     let scratch = Scratch::new();
     let store = Store::open(&scratch.0, VIP).unwrap();
-    assert_eq!(store.load::<Record>().unwrap(), None);
-    store.save(&record(1)).unwrap();
-    store.save(&record(2)).unwrap();
+    assert_eq!(store.record::<Record>().unwrap(), None);
+    store.save(&record(1), 1).unwrap();
+    store.save(&record(2), 2).unwrap();
     drop(store);
     let store = Store::open(&scratch.0, VIP).unwrap();
-    assert_eq!(store.load::<Record>().unwrap(), Some(record(2)));
+    assert_eq!(store.record::<Record>().unwrap(), Some(record(2)));
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
     assert_eq!(mode(&scratch.0), 0o700);
     assert_eq!(mode(&scratch.file("10.0.0.10.json")), 0o600);
@@ -56,18 +56,18 @@ fn a_record_is_there_after_a_restart_and_only_its_owner_may_read_it() {
 fn a_record_that_was_cut_off_anywhere_is_refused_and_never_half_believed() {
     let scratch = Scratch::new();
     let store = Store::open(&scratch.0, VIP).unwrap();
-    store.save(&record(7)).unwrap();
+    store.save(&record(7), 7).unwrap();
     let path = scratch.file("10.0.0.10.json");
     let whole = fs::read(&path).unwrap();
     for length in 0..whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
-        let error = store.load::<Record>().unwrap_err();
+        let error = store.record::<Record>().unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{length} bytes: {error}");
-        assert!(error.hint().contains(".bad"));
+        assert!(error.hint().contains("rehome adopt"));
     }
     let edited = String::from_utf8(whole).unwrap().replace("7", "8");
     fs::write(&path, edited).unwrap();
-    let error = store.load::<Record>().unwrap_err();
+    let error = store.record::<Record>().unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
 }
 
@@ -75,21 +75,21 @@ fn a_record_that_was_cut_off_anywhere_is_refused_and_never_half_believed() {
 fn a_crash_between_writing_and_renaming_leaves_the_old_record() {
     let scratch = Scratch::new();
     let store = Store::open(&scratch.0, VIP).unwrap();
-    store.save(&record(1)).unwrap();
+    store.save(&record(1), 1).unwrap();
     fs::write(scratch.file(".10.0.0.10.json.new"), "{\"format\":1,").unwrap();
-    assert_eq!(store.load::<Record>().unwrap(), Some(record(1)));
-    store.save(&record(2)).unwrap();
-    assert_eq!(store.load::<Record>().unwrap(), Some(record(2)));
+    assert_eq!(store.record::<Record>().unwrap(), Some(record(1)));
+    store.save(&record(2), 2).unwrap();
+    assert_eq!(store.record::<Record>().unwrap(), Some(record(2)));
 }
 
 #[test]
 fn a_save_that_fails_says_so_and_leaves_the_old_record() {
     let scratch = Scratch::new();
     let store = Store::open(&scratch.0, VIP).unwrap();
-    store.save(&record(1)).unwrap();
+    store.save(&record(1), 1).unwrap();
     fs::create_dir(scratch.file(".10.0.0.10.json.new")).unwrap();
-    assert!(matches!(store.save(&record(2)), Err(StoreError::Io { .. })));
-    assert_eq!(store.load::<Record>().unwrap(), Some(record(1)));
+    assert!(matches!(store.save(&record(2), 2), Err(StoreError::Io { .. })));
+    assert_eq!(store.record::<Record>().unwrap(), Some(record(1)));
 }
 
 #[test]
@@ -98,8 +98,31 @@ fn a_record_of_a_later_version_is_left_alone() {
     let store = Store::open(&scratch.0, VIP).unwrap();
     let path = scratch.file("10.0.0.10.json");
     fs::write(&path, "{\"format\":2,\"sha256\":\"?\",\"more\":true}\n[]").unwrap();
-    let error = store.load::<Record>().unwrap_err();
+    let error = store.record::<Record>().unwrap_err();
     assert!(matches!(error, StoreError::Newer { format: 2, .. }), "{error}");
+}
+
+#[test]
+fn a_record_of_an_earlier_version_is_refused_and_a_new_one_proposed() {
+    let scratch = Scratch::new();
+    let store = Store::open(&scratch.0, VIP).unwrap();
+    fs::write(scratch.file("10.0.0.10.json"), "{\"format\":0,\"sha256\":\"?\"}\n[]").unwrap();
+    let error = store.record::<Record>().unwrap_err();
+    assert!(matches!(error, StoreError::Older { format: 0, .. }), "{error}");
+    assert!(error.hint().contains("rehome adopt"), "{}", error.hint());
+}
+
+#[test]
+fn a_record_that_is_set_aside_is_never_lost_to_another() {
+    let scratch = Scratch::new();
+    let store = Store::open(&scratch.0, VIP).unwrap();
+    assert_eq!(store.set_aside().unwrap(), None);
+    for text in ["first", "second"] {
+        fs::write(scratch.file("10.0.0.10.json"), text).unwrap();
+        let aside = store.set_aside().unwrap().unwrap();
+        assert_eq!(fs::read_to_string(aside).unwrap(), text);
+    }
+    assert_eq!(fs::read_to_string(scratch.file("10.0.0.10.json.bad-1")).unwrap(), "first");
 }
 
 #[test]
@@ -108,7 +131,7 @@ fn a_record_longer_than_any_of_ours_is_not_read_into_memory() {
     let store = Store::open(&scratch.0, VIP).unwrap();
     let file = File::create(scratch.file("10.0.0.10.json")).unwrap();
     file.set_len(1 << 40).unwrap();
-    assert!(matches!(store.load::<Record>(), Err(StoreError::Corrupt { .. })));
+    assert!(matches!(store.record::<Record>(), Err(StoreError::Corrupt { .. })));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::controller::Controller;
+use crate::controller::{Controller, mission};
 use crate::harness::{Finished, Lab, rehome};
 
 /// A command of ours on the monitor.
@@ -95,4 +95,58 @@ fn an_unknown_address_no_directory_and_a_damaged_file_are_one_error_each() {
     controller.kill9();
     lab.script("monitor", "sed -i 's/\"at\"/at/' /var/tmp/state/10.0.0.10.history.jsonl");
     refused(&[&["history"], &here[..]].concat(), 1, "is damaged: line 1");
+}
+
+/// Where the record is in these tests.
+const RECORD: &str = "/var/tmp/state/10.0.0.10.json";
+
+#[test]
+fn a_damaged_record_is_refused_and_what_aws_shows_can_be_adopted() {
+    let lab = Lab::up("instant");
+    let here = ["--state-dir", "/var/tmp/state"];
+    let mut controller = Controller::start(&lab, &here);
+    controller.is_well();
+    lab.break_(&lab.holder.id, "crash");
+    let new = controller.moves();
+    controller.kill9();
+    lab.script("monitor", &format!("sed -i 's/us-east-1b/us-east-1z/' {RECORD}"));
+    let flags = mission(&lab);
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(here).collect();
+    let refused = asked(&lab, &[&["run"], &flags[..]].concat());
+    assert_eq!(refused.code, Some(2), "{refused:#?}");
+    let told = refused.errors().concat();
+    let shown = format!("AWS shows: 10.0.0.10 is on {new} in us-east-1b, generation 1");
+    assert!(told.contains("its checksum doesn't fit") && told.contains(&shown), "{told}");
+    assert!(refused.hints().concat().contains("rehome adopt"), "{refused:#?}");
+    // Without agreement nothing is written.
+    let looked = asked(&lab, &[&["adopt"], &flags[..]].concat());
+    assert_eq!(looked.code, Some(1), "{looked:#?}");
+    assert!(looked.stdout.contains(&shown), "{looked:#?}");
+    assert_eq!(asked(&lab, &[&["run"], &flags[..]].concat()).code, Some(2));
+    let adopted = asked(&lab, &[&["adopt", "--yes"], &flags[..]].concat()).ok("adopt");
+    assert!(adopted.contains(&format!("The old state file is at {RECORD}.bad-1")), "{adopted}");
+    lab.script("monitor", &format!("grep -q us-east-1z {RECORD}.bad-1"));
+    let mut again = Controller::start(&lab, &here);
+    again.is_well();
+    again.serves(&new);
+    again.launched(1);
+    lab.break_(&new, "crash");
+    again.moves();
+    again.launched(2);
+}
+
+#[test]
+fn a_record_that_somebody_else_writes_ends_it_before_it_changes_anything() {
+    let lab = Lab::up("instant");
+    let mut controller = Controller::start(&lab, &["--state-dir", "/var/tmp/state"]);
+    controller.is_well();
+    // As a second rehome on another machine would, or an older copy that is put back.
+    lab.script("monitor", &format!("sed -i '1s/\"revision\":[0-9]*/\"revision\":900/' {RECORD}"));
+    lab.break_(&lab.holder.id, "crash");
+    controller.says("held", "somebody else has written the state file");
+    assert_eq!(controller.exit_code(), Some(1));
+    let told = controller.stderr().join("\n");
+    assert!(told.contains("900 (") && told.contains("hint: find out who writes it"), "{told}");
+    controller.launched(0);
+    controller.never(&["launched", "cutting", "ending"]);
 }
