@@ -20,11 +20,13 @@ use crate::record::{FORMAT, Home, Record};
 use crate::spec::{LaunchSpec, Parts, TAG_PREFIX, Wishes};
 use crate::world::{Caller, Group, Instance, Route, RouteTable, Subnet, Target, Zone};
 
+mod doubts;
 pub(crate) mod holder;
 mod rebuild;
 pub(crate) mod routes;
 
 pub use rebuild::{rebuilt, shown};
+pub use doubts::doubts;
 
 /// Everything that is read of AWS before watching begins. A read that failed for want of an answer
 /// leaves no snapshot at all: half a picture is no ground for a verdict.
@@ -350,10 +352,16 @@ fn banner(order: &Order, record: &Record, sites: &Sites, snapshot: &Snapshot) ->
     lines
 }
 
-/// Subnets from which our overlay address can't be reached: a replacement there would be heard at
-/// our primary address only.
+/// Subnets from which our address outside the VPC can't be reached: a replacement there would be
+/// heard at our primary address only, where that one is in the VPC.
 fn no_way_back(order: &Order, sites: &Sites, snapshot: &Snapshot) -> Vec<String> {
     let overlay = |source: &&Ipv4Addr| !snapshot.vpc_cidrs.iter().any(|b| b.contains(**source));
+    let inside = order.sources.iter().any(|source| !overlay(&source));
+    let heard = if inside {
+        "only this machine's primary address would hear a replacement there"
+    } else {
+        "a replacement there would be heard only if the address is translated on the way"
+    };
     let mut notes = Vec::new();
     for site in &sites.order {
         let id = table_of(&site.subnet, &snapshot.tables);
@@ -361,13 +369,13 @@ fn no_way_back(order: &Order, sites: &Sites, snapshot: &Snapshot) -> Vec<String>
             continue;
         };
         for source in order.sources.iter().filter(overlay) {
+            // Into the VPC no default route leads; out of it one may.
             let leads = |route: &Route| {
-                route.destination.prefix() > 0 && route.destination.contains(*source)
+                (route.destination.prefix() > 0 || !inside) && route.destination.contains(*source)
             };
             if !table.routes.iter().any(leads) {
                 notes.push(format!(
-                    "No way back to {source} in {} of {} ({}): only this machine's primary \
-                     address would hear a replacement there",
+                    "No way back to {source} in {} of {} ({}): {heard}",
                     table.id, site.subnet, site.az
                 ));
             }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rehome_core::call::Call;
 use rehome_core::fault::CallError;
 use rehome_core::names::{InstanceId, VpcId};
-use rehome_core::preflight::{Order, Snapshot};
+use rehome_core::preflight::{Order, Snapshot, doubts};
 use rehome_core::record::Record;
 use rehome_core::spec::Parts;
 use rehome_core::world::{Image, Instance, RouteTable, Target};
@@ -64,26 +64,16 @@ pub(crate) async fn survey(
     let holder = telling(order, known, &snapshot.instances, &snapshot.tables).cloned();
     let image = image(aws, order, holder.as_ref()).await?;
     snapshot.parts = Parts { image, ..parts(aws, holder.as_ref()).await? };
-    try_reads(aws, order, &snapshot).await?;
+    let own = snapshot.own_instance.as_ref().and_then(|id| snapshot.instances.get(id));
+    try_reads(aws, &doubts(order, holder.as_ref(), known, own)).await?;
     Ok(snapshot)
 }
 
-/// What is read only when something is in doubt is tried once now: a permission that is missing
-/// then would come up at the worst moment.
-async fn try_reads(aws: &Aws, order: &Order, snapshot: &Snapshot) -> Result<(), CallError> {
-    let Some(holder) = snapshot.instances.get(&order.instance) else { return Ok(()) };
-    let (Some(az), Some(vpc), Some(subnet)) = (&holder.az, &holder.vpc, &holder.subnet) else {
-        return Ok(());
-    };
-    let groups = order.wishes.groups.clone();
-    let own = snapshot.own_instance.as_ref().and_then(|id| snapshot.instances.get(id));
-    let interface = own.and_then(Instance::primary_interface).map(|one| one.id.clone());
-    let path = Call::Path { vpc: vpc.clone(), groups, subnets: vec![subnet.clone()], interface };
-    let listed = Call::Listed { ids: vec![holder.id.clone()] };
-    let statuses = Call::Statuses { az: az.clone(), ids: vec![holder.id.clone()] };
-    for call in [path, listed, statuses] {
-        // Only a clear no counts: what can't be read for the moment is not needed yet.
-        match aws.call(&call, None).await {
+/// What [`doubts`] names. Only a clear no counts: what can't be read for the moment is not needed
+/// yet.
+async fn try_reads(aws: &Aws, doubts: &[Call]) -> Result<(), CallError> {
+    for call in doubts {
+        match aws.call(call, None).await {
             Err(error) if error.is_definite() => return Err(error),
             Ok(_) | Err(_) => {}
         }

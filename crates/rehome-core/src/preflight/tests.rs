@@ -1,6 +1,7 @@
 //! Beginnings: who holds the VIP, which tables are ours, and what is refused.
 
 use super::*;
+use crate::call::Call;
 use crate::testing::{eni, instance, subnet};
 use crate::world::{Image, InstanceState, PublicAddress, Route, RouteState};
 
@@ -521,4 +522,51 @@ fn the_same_command_goes_on_after_a_start_without_a_record() {
     let first = assess(&order(), None, &snapshot).unwrap();
     let again = assess(&order(), Some(first.record), &snapshot).unwrap();
     assert_eq!(again.record.holder.instance.as_str(), B);
+}
+
+#[test]
+fn doubts_are_about_the_present_holder_and_our_own_interface() {
+    let mut account = snapshot();
+    let own = instance("i-0000000c", "subnet-0000000c", "us-east-1c", "172.31.16.10");
+    let successor = instance(B, "subnet-0000000b", "us-east-1b", "172.31.32.10");
+    let calls = doubts(&order(), Some(&successor), None, Some(&own));
+    let (az, id) = ("us-east-1b".parse().unwrap(), successor.id.clone());
+    assert_eq!(
+        calls,
+        [
+            Call::Path {
+                vpc: "vpc-0000000a".parse().unwrap(),
+                groups: alloc::vec!["sg-0000000a".parse().unwrap()],
+                subnets: alloc::vec!["subnet-0000000b".parse().unwrap()],
+                interface: Some(eni("i-0000000c")),
+            },
+            Call::Listed { ids: alloc::vec![id.clone()] },
+            Call::Statuses { az, ids: alloc::vec![id] },
+        ]
+    );
+    // A holder that is gone: the state file still knows where it was.
+    let record = assess(&order(), None, &account).unwrap().record;
+    holder(&mut account).subnet = None;
+    let gone = account.instances.get(&A.parse().unwrap());
+    let calls = doubts(&order(), gone, Some(&record), None);
+    assert!(matches!(&calls[2], Call::Statuses { az, .. } if az.as_str() == "us-east-1a"));
+    assert_eq!(doubts(&order(), gone, None, None), []);
+}
+
+#[test]
+fn a_machine_outside_the_vpc_may_be_led_back_to_by_a_default_route() {
+    let mut order = order();
+    order.sources = alloc::vec!["192.0.2.7".parse().unwrap()];
+    let mut account = snapshot();
+    let told = assess(&order, None, &account).unwrap().notes.join("\n");
+    assert!(told.contains("heard only if the address is translated"), "{told}");
+    assert!(!told.contains("primary address would hear"), "{told}");
+    account.tables[0].routes.push(Route {
+        destination: "0.0.0.0/0".parse().unwrap(),
+        target: Target::Other("tgw-00000001".into()),
+        state: RouteState::Active,
+        by_hand: true,
+    });
+    let told = assess(&order, None, &account).unwrap().notes.join("\n");
+    assert!(!told.contains("No way back"), "{told}");
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use rehome_core::call::Call;
 use rehome_core::digest::sha256_hex;
 use rehome_core::doctor::{
     Credentials, Facts, Read, Reading, Region, Rendered, UserData, trials, wanted,
@@ -13,7 +12,7 @@ use rehome_core::doctor::{
 use rehome_core::fault::CallError;
 use rehome_core::names::{InstanceId, SubnetId};
 use rehome_core::placement::Site;
-use rehome_core::preflight::{Order, Refusal};
+use rehome_core::preflight::{Order, Refusal, doubts};
 use rehome_core::world::Instance;
 use tokio::time::timeout;
 
@@ -127,9 +126,10 @@ async fn readings(aws: &Aws, order: &Order, facts: &mut Facts) {
     let holder = telling(order, known.as_ref(), instances, tables).cloned();
     facts.image = image(aws, order, holder.as_ref()).await;
     facts.parts = parts(aws, holder.as_ref()).await;
-    if let Some(Instance { id, az: Some(az), .. }) = &holder {
+    let own = facts.own_instance.as_ref().and_then(|id| instances.get(id));
+    for call in doubts(order, holder.as_ref(), known.as_ref(), own) {
         // Only whether it may be read.
-        let _ = aws.call(&Call::Statuses { az: az.clone(), ids: vec![id.clone()] }, None).await;
+        let _ = aws.call(&call, None).await;
     }
     let wanted = wanted(order, facts);
     facts.groups = aws.group_rules(&wanted.groups).await;
