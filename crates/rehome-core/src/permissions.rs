@@ -15,9 +15,10 @@ use serde::Serialize;
 use crate::names::{InstanceId, InterfaceId, SubnetId, TableId};
 use crate::net::Vip;
 use crate::policy::FenceMode;
-use crate::preflight::{Order, Snapshot, Start, is_ours};
+use crate::preflight::{Order, Refusal, Snapshot, Start, is_ours};
+use crate::record::Record;
 use crate::spec::{LaunchSpec, TAG_PREFIX};
-use crate::world::Instance;
+use crate::world::{Caller, Instance};
 
 /// What an action is needed for, which decides where a policy names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +33,8 @@ pub enum Need {
     KeyListing,
     /// A listing that is only made where the holder is in a placement group.
     GroupListing,
+    /// A listing that is only made where the holder came from a spot request.
+    SpotListing,
     /// A reading of one instance of ours.
     Instance,
     /// A change of a route of the route set.
@@ -66,7 +69,7 @@ pub const ACTIONS: &[(&str, Need)] = &[
     ("DescribePlacementGroups", Need::GroupListing),
     ("DescribeRouteTables", Need::Listing),
     ("DescribeSecurityGroups", Need::Listing),
-    ("DescribeSpotInstanceRequests", Need::Listing),
+    ("DescribeSpotInstanceRequests", Need::SpotListing),
     ("DescribeSubnets", Need::Listing),
     ("DescribeVolumes", Need::Listing),
     ("DescribeVpcs", Need::Listing),
@@ -131,6 +134,8 @@ pub struct Scope {
     pub names_key: bool,
     /// Whether the holder is in a placement group.
     pub in_group: bool,
+    /// Whether the holder came from a spot request.
+    pub on_spot: bool,
     /// Instances that are to be watched and ended and don't carry our tag.
     pub firsts: Vec<First>,
     /// The route set.
@@ -176,6 +181,7 @@ impl Scope {
             observe,
             names_key: order.wishes.key.is_some(),
             in_group: holder.is_some_and(|holder| holder.placement.group.is_some()),
+            on_spot: holder.is_some_and(|holder| holder.spot_request.is_some()),
             firsts: firsts(order, start, snapshot),
             tables: record.route_set.clone(),
             subnets: start.sites.order.iter().map(|site| site.subnet.clone()).collect(),
@@ -210,6 +216,7 @@ impl Scope {
         let mut needs = alloc::vec![Need::Listing];
         needs.extend(self.names_key.then_some(Need::KeyListing));
         needs.extend(self.in_group.then_some(Need::GroupListing));
+        needs.extend(self.on_spot.then_some(Need::SpotListing));
         needs
     }
 
@@ -404,6 +411,39 @@ impl Statement {
         self.condition.entry(operator).or_default().insert(key.to_string(), values);
         self
     }
+}
+
+/// Whether a role that was named can be the one inside the holder's instance profile: there has to
+/// be one, and IAM puts into it only roles of its own account (IAM user guide, "Use instance
+/// profiles").
+///
+/// # Errors
+/// Why it can't, where it can't.
+pub fn fitting_role(role: &str, caller: &Caller, home: &Record) -> Result<(), Refusal> {
+    if home.spec.profile.is_none() {
+        return Err(Refusal::new(
+            format!(
+                "{} has no instance profile, so the role {role} is never passed on",
+                home.holder.instance
+            ),
+            "leave --holder-role out",
+        ));
+    }
+    let mut own = caller.arn.split(':').skip(1);
+    let mut given = role.split(':').skip(1);
+    let (partition, theirs) = (own.next().unwrap_or_default(), given.next().unwrap_or_default());
+    let account = given.nth(2).unwrap_or_default();
+    if (theirs, account) == (partition, caller.account.as_str()) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        format!(
+            "the role {role} is of account {account} in partition {theirs}, the holder of account \
+             {} in {partition}",
+            caller.account
+        ),
+        "name the role inside the holder's own instance profile with --holder-role",
+    ))
 }
 
 /// The name of an instance profile, as IAM is asked for it: what stands after the last slash of

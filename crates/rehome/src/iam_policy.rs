@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use rehome_core::fault::ErrorClass;
-use rehome_core::permissions::{Scope, profile_name};
+use rehome_core::permissions::{Scope, fitting_role, profile_name};
 use rehome_core::preflight::{Snapshot, Start};
 use tokio::runtime::Builder;
 
@@ -104,7 +104,7 @@ async fn scope(args: &PolicyArgs) -> Result<Scope, Failure> {
     })?;
     let start = run::assessed(&order, None, &snapshot)?;
     tell(&aws, &start, &snapshot);
-    let role = role(args, &aws, &start).await?;
+    let role = role(args, &aws, &start, &snapshot).await?;
     Scope::of(&order, args.run.operation.observe, &start, &snapshot, aws.region(), role).map_err(
         |error| {
             let hint = "check the endpoint: every answer of STS has the caller's ARN";
@@ -128,11 +128,18 @@ fn tell(aws: &Aws, start: &Start, snapshot: &Snapshot) {
 
 /// The role that is passed on with the holder's instance profile, where it has one. Never guessed:
 /// a pattern would let every role of the account be passed on.
-async fn role(args: &PolicyArgs, aws: &Aws, start: &Start) -> Result<Option<String>, Failure> {
-    let Some(profile) = &start.record.spec.profile else { return Ok(None) };
+async fn role(
+    args: &PolicyArgs,
+    aws: &Aws,
+    start: &Start,
+    snapshot: &Snapshot,
+) -> Result<Option<String>, Failure> {
     if let Some(role) = &args.holder_role {
+        fitting_role(role, &snapshot.caller, &start.record)
+            .map_err(|refusal| Failure::wrong(Problem::new(refusal.what, refusal.hint)))?;
         return Ok(Some(role.clone()));
     }
+    let Some(profile) = &start.record.spec.profile else { return Ok(None) };
     if args.run.operation.observe {
         return Ok(None);
     }

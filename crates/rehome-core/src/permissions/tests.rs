@@ -18,6 +18,7 @@ fn scope() -> Scope {
         observe: false,
         names_key: false,
         in_group: false,
+        on_spot: false,
         firsts: alloc::vec![First {
             instance: "i-0000000a".parse().unwrap(),
             interface: "eni-0000000a".parse().unwrap(),
@@ -36,6 +37,7 @@ fn everything() -> Scope {
         fence: FenceMode::Stop,
         names_key: true,
         in_group: true,
+        on_spot: true,
         role: Some("arn:aws:iam::123456789012:role/web/holder".into()),
         ..scope()
     };
@@ -213,6 +215,16 @@ fn a_key_is_listed_by_run_where_it_was_named_and_else_by_doctor() {
     let of_holder = Scope { names_key: false, ..named };
     assert!(!lists(&of_holder, "Read") && lists(&of_holder, "DoctorRead"));
     assert!(!lists(&scope(), "Read") && !lists(&scope(), "DoctorRead"));
+}
+
+#[test]
+fn spot_requests_and_placement_groups_are_listed_where_the_holder_has_one() {
+    let lists = |scope: &Scope, action: &str| {
+        statement(scope, "Read").action.contains(&format!("ec2:{action}"))
+    };
+    for action in ["DescribeSpotInstanceRequests", "DescribePlacementGroups"] {
+        assert!(lists(&everything(), action) && !lists(&scope(), action), "{action}");
+    }
 }
 
 #[test]

@@ -426,7 +426,7 @@ fn the_scope_of_a_policy_names_the_untagged_holder_and_what_a_launch_takes() {
     assert_eq!((plain.partition.as_str(), plain.account.as_str()), ("aws", "123456789012"));
     assert_eq!(plain.firsts.len(), 1);
     assert_eq!(plain.firsts[0].interface, eni(A));
-    assert!(plain.firsts[0].stops && !plain.names_key && !plain.in_group);
+    assert!(plain.firsts[0].stops && !plain.names_key && !plain.in_group && !plain.on_spot);
     assert_eq!(plain.tables.len(), 1);
     assert_eq!(plain.subnets.len(), 2);
     // A successor carries our tag: then only the named instance, if it is still there, does not.
@@ -569,4 +569,25 @@ fn a_machine_outside_the_vpc_may_be_led_back_to_by_a_default_route() {
     });
     let told = assess(&order, None, &account).unwrap().notes.join("\n");
     assert!(!told.contains("No way back"), "{told}");
+}
+
+#[test]
+fn a_role_fits_the_holders_profile_where_it_is_of_the_same_account() {
+    use crate::permissions::fitting_role;
+
+    let mut account = snapshot();
+    account.caller.arn = "arn:aws:iam::123456789012:user/x".into();
+    let of = |account: &Snapshot, role: &str| {
+        let record = assess(&order(), None, account).unwrap().record;
+        fitting_role(role, &account.caller, &record).map_err(|refusal| refusal.what)
+    };
+    let (own, other) = ("arn:aws:iam::123456789012:role/web", "arn:aws:iam::210987654321:role/web");
+    let unused = of(&account, own).unwrap_err();
+    assert!(unused.contains("i-0000000a has no instance profile"), "{unused}");
+    holder(&mut account).profile = Some("arn:aws:iam::123456789012:instance-profile/web".into());
+    assert_eq!(of(&account, own), Ok(()));
+    for role in [other, "arn:aws-cn:iam::123456789012:role/web"] {
+        let what = of(&account, role).unwrap_err();
+        assert!(what.contains("the holder of account 123456789012 in aws"), "{what}");
+    }
 }

@@ -30,6 +30,7 @@ fn scope(tables: u32) -> Scope {
         observe: false,
         names_key: false,
         in_group: false,
+        on_spot: false,
         firsts: vec![First {
             instance: "i-0000000a".parse().unwrap(),
             interface: "eni-0000000a".parse().unwrap(),
