@@ -89,6 +89,8 @@ pub struct Facts {
     pub parts: Reading<Parts>,
     /// The zones that offer the type of a replacement.
     pub offered: Reading<Vec<Az>>,
+    /// What the holder is protected from.
+    pub protection: Reading<Protection>,
     /// Each action that was read with, and what AWS said to it.
     pub reads: Vec<Read>,
     /// User data for each site.
@@ -125,6 +127,7 @@ impl Facts {
             image: Err(why.clone()),
             parts: Err(why.clone()),
             offered: Err(why.clone()),
+            protection: Err(why.clone()),
             reads: Vec::new(),
             user_data: Vec::new(),
             trials: Vec::new(),
@@ -143,9 +146,34 @@ pub struct Machine {
     /// What is wrong with `--notify-exec`, where it was given.
     pub hook: Option<Result<String, Refusal>>,
     /// Its IPv4 addresses, loopback left out.
-    pub addresses: Vec<Ipv4Addr>,
+    pub addresses: Vec<OwnAddress>,
     /// The way that the kernel would send to the VIP.
     pub towards_vip: Option<Way>,
+}
+
+impl Machine {
+    /// Whether an address is one of this machine's.
+    fn has(&self, address: Ipv4Addr) -> bool {
+        self.addresses.iter().any(|own| own.address == address)
+    }
+}
+
+/// An address of this machine, as its interface has it: `10.0.0.100/24`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OwnAddress {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// How many bits its neighbors share with it.
+    pub prefix: u8,
+}
+
+/// What EC2 keeps an instance from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Protection {
+    /// `disableApiStop`.
+    pub stop: bool,
+    /// `disableApiTermination`.
+    pub termination: bool,
 }
 
 /// Which way the kernel sends.
@@ -434,10 +462,11 @@ pub fn examine(order: &Order, facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-/// What all findings together come to: the worst of them.
+/// What all findings together come to: the worst of them. What nothing can prove never counts.
 #[must_use]
 pub fn worst(findings: &[Finding]) -> Verdict {
-    findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Ok)
+    let verdicts = findings.iter().map(|finding| finding.verdict);
+    verdicts.filter(|verdict| *verdict != Verdict::Unproven).max().unwrap_or(Verdict::Ok)
 }
 
 #[cfg(test)]

@@ -69,6 +69,23 @@ impl Cidr {
         self.contains(other.network) || other.contains(self.network)
     }
 
+    /// Whether every address of `other` is one of this block's.
+    #[must_use]
+    pub fn covers(self, other: Cidr) -> bool {
+        self.prefix <= other.prefix && self.contains(other.network)
+    }
+
+    /// The lower and the upper half; none of one address.
+    #[must_use]
+    pub fn halves(self) -> Option<[Cidr; 2]> {
+        if self.prefix >= 32 {
+            return None;
+        }
+        let prefix = self.prefix + 1;
+        let upper = Ipv4Addr::from_bits(self.network.to_bits() | 1 << (32 - prefix));
+        Some([self.network, upper].map(|network| Cidr { network, prefix }))
+    }
+
     /// The subnet's router: its first address after the network's own
     /// (AWS: "Subnet CIDR reservations and reserved addresses", VPC user guide).
     #[must_use]

@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 
 use super::case::{Case, read};
 use super::permissions::{Tried, tried};
-use super::{Judged, Judgment, Trial};
+use super::{Judged, Judgment, Trial, Verdict};
 use crate::call::{Call, Launch};
+use crate::names::Az;
 use crate::preflight::{no_other_zone, wrong_groups, wrong_image, wrong_key, wrong_subnets};
 use crate::verdict::list;
 
@@ -153,31 +154,86 @@ pub(super) fn trials(case: &Case<'_>) -> Judgment {
         launch.az != *home && matches!(tried(trial), Tried::Allowed(_))
     };
     let elsewhere = tries.iter().find(works).map(|(launch, _)| &launch.az);
-    let judged = tries.iter().map(|(launch, trial)| {
-        let what = format!(
-            "{} of {} in {} ({})",
-            launch.spec.instance_type, launch.spec.image, launch.az, launch.subnet
-        );
-        match (tried(trial), elsewhere) {
-            (Tried::Allowed(_), _) => Judged::ok(format!("EC2 would launch {what}")),
-            (Tried::Denied { permission, message }, _) => Judged::failure(
-                format!("EC2 would refuse {what}: {message}"),
-                format!("allow {permission} (docs/permissions.md)"),
-            ),
-            (Tried::Unknown(why), _) => Judged::unknown(format!("{what}: {why}")),
-            (Tried::Refused(why), Some(az)) => Judged::warning(
-                format!("EC2 would refuse {what}: {why}"),
-                format!("nothing, if {az} is enough; else see `subnets` and `instance-type`"),
-            ),
-            (Tried::Refused(why), None) => {
-                Judged::failure(format!("EC2 would refuse {what}: {why}"), hint(&why))
-            }
-        }
-    });
-    Ok(judged.collect())
+    Ok(folded(&tries)
+        .into_iter()
+        .map(|(answer, launches)| said(case, answer, &launches, elsewhere))
+        .collect())
 }
 
-fn hint(why: &str) -> String {
+/// The launches that were answered alike, together: what is wrong with an image or a key pair is
+/// wrong in every zone.
+fn folded<'t>(tries: &[(&'t Launch, &Trial)]) -> Vec<(Tried, Vec<&'t Launch>)> {
+    let mut folded: Vec<(Tried, Vec<&Launch>)> = Vec::new();
+    for (launch, trial) in tries {
+        let answer = tried(trial);
+        let alike = folded.iter_mut().find(|(known, _)| match known {
+            // Each zone that works is a line of its own.
+            Tried::Allowed(_) => false,
+            Tried::Denied { .. } | Tried::Refused(_) | Tried::Unknown(_) => *known == answer,
+        });
+        match alike {
+            Some((_, launches)) => launches.push(launch),
+            None => folded.push((answer, alloc::vec![launch])),
+        }
+    }
+    folded
+}
+
+fn said(case: &Case<'_>, answer: Tried, launches: &[&Launch], elsewhere: Option<&Az>) -> Judged {
+    let place = |launch: &&Launch| format!("{} ({})", launch.az, launch.subnet);
+    let places = list(launches.iter().map(place));
+    // All are of one spec.
+    let spec = launches
+        .first()
+        .map(|launch| format!("{} of {}", launch.spec.instance_type, launch.spec.image));
+    let what = format!("{} in {places}", spec.unwrap_or_default());
+    match (answer, elsewhere) {
+        (Tried::Allowed(_), _) => Judged::ok(format!("EC2 would launch {what}")),
+        (Tried::Denied { permission, message }, _) => Judged::failure(
+            format!("EC2 would refuse {what}: {message}"),
+            format!("allow {permission} (docs/permissions.md)"),
+        ),
+        (Tried::Unknown(why), _) => Judged::unknown(format!("{what}: {why}")),
+        (Tried::Refused(why), Some(az)) => Judged::warning(
+            format!("EC2 would refuse {what}: {why}"),
+            format!("nothing, if {az} is enough; else see `subnets` and `instance-type`"),
+        ),
+        (Tried::Refused(why), None) => {
+            let hint = hint(case, &why);
+            Judged::failure(format!("EC2 would refuse {what}: {why}"), hint)
+        }
+    }
+}
+
+/// What a launch is made of, and the codes with which EC2 says that it isn't there (EC2 developer
+/// guide, "Error codes for the Amazon EC2 API").
+const PARTS: [(&str, Part, &[&str]); 5] = [
+    ("security-group", groups, &["InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"]),
+    ("key-pair", key, &["InvalidKeyPair.NotFound"]),
+    ("image", image, &["InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"]),
+    ("instance-type", offered, &["Unsupported", "InvalidInstanceType"]),
+    ("subnets", subnets, &["InvalidSubnetID.NotFound", "InsufficientFreeAddressesInSubnet"]),
+];
+
+/// The check of a part of a launch.
+type Part = fn(&Case<'_>) -> Judgment;
+
+/// The check that explains a refusal: the one that its code is about; for codes that are about
+/// anything, such as `InvalidParameterValue`, those that have found something.
+fn hint(case: &Case<'_>, why: &str) -> String {
     let code = why.split(':').next().unwrap_or_default();
-    format!("look {code} up in \"Error codes for the Amazon EC2 API\"")
+    let fails = |judge: &Part| {
+        let failure = |one: &Judged| one.verdict == Verdict::Failure;
+        judge(case).is_ok_and(|judged| judged.iter().any(failure))
+    };
+    let by_code = PARTS.iter().filter(|(_, _, codes)| codes.contains(&code));
+    let mut checks: Vec<&str> = by_code.map(|(check, ..)| *check).collect();
+    if checks.is_empty() {
+        let failing = PARTS.iter().filter(|(_, judge, _)| fails(judge));
+        checks.extend(failing.map(|(check, ..)| *check));
+    }
+    if checks.is_empty() {
+        return format!("look {code} up in \"Error codes for the Amazon EC2 API\"");
+    }
+    format!("see {}", list(checks.iter().map(|check| format!("`{check}`"))))
 }

@@ -14,6 +14,7 @@ use super::case::{Case, read};
 use super::rules::{Acl, Admission, Echo, End, GroupRules, LAST_ENTRY, admits};
 use super::{Judged, Judgment, Verdict};
 use crate::names::{GroupId, SubnetId};
+use crate::net::Cidr;
 use crate::verdict::list;
 
 /// EC2 drops what this machine sends from an address that isn't its interface's own.
@@ -73,7 +74,8 @@ pub(super) fn ingress(case: &Case<'_>) -> Judgment {
             judged.push(let_in(
                 whom,
                 &groups,
-                End { address: *source, groups: groups_of(case, *source) },
+                *source,
+                End { block: Cidr::host(*source), groups: groups_of(case, *source) },
             ));
         }
     }
@@ -94,9 +96,8 @@ fn as_seen_from(case: &Case<'_>, mut judged: Vec<Judged>) -> Vec<Judged> {
     judged
 }
 
-fn let_in(whom: &str, groups: &[&GroupRules], from: End<'_>) -> Judged {
+fn let_in(whom: &str, groups: &[&GroupRules], source: Ipv4Addr, from: End<'_>) -> Judged {
     let ids = list(groups.iter().map(|group| &group.id));
-    let source = from.address;
     match admits(groups.iter().flat_map(|group| &group.ingress), from) {
         Admission::Admitted => Judged::ok(format!("{ids} lets pings of {source} in to {whom}")),
         Admission::Unclear(lists) => Judged::unknown(format!(
@@ -116,47 +117,81 @@ fn let_in(whom: &str, groups: &[&GroupRules], from: End<'_>) -> Judged {
                      and {source} is none"
                 ));
             }
-            Judged::failure(evidence, authorize("ingress", groups, source))
+            Judged::failure(evidence, authorize("ingress", groups, Cidr::host(source)))
         }
     }
 }
 
-fn authorize(way: &str, groups: &[&GroupRules], address: Ipv4Addr) -> String {
+fn authorize(way: &str, groups: &[&GroupRules], block: Cidr) -> String {
     let group = groups.first().map_or_else(|| "SECURITY-GROUP".into(), |g| g.id.to_string());
     format!(
         "aws ec2 authorize-security-group-{way} --group-id {group} --ip-permissions \
-         'IpProtocol=icmp,FromPort=-1,ToPort=-1,IpRanges=[{{CidrIp={address}/32}}]'"
+         'IpProtocol=icmp,FromPort=-1,ToPort=-1,IpRanges=[{{CidrIp={block}}}]'"
     )
 }
 
-/// Whether this machine's own groups let pings out.
+/// Whether this machine's own groups let pings out: to the address, to the holder, and to every
+/// address that a replacement may get, which has to answer before the address is moved to it. And
+/// whether replacements could send anything of their own accord.
 pub(super) fn egress(case: &Case<'_>) -> Judgment {
-    let Some((_, interface)) = case.monitor() else {
-        return Ok(alloc::vec![Judged::ok("rehome doesn't run in the holder's VPC")]);
-    };
     let begun = case.begun()?;
+    let mut judged: Vec<Judged> = speechless(case, &begun.record.spec.groups).into_iter().collect();
+    let Some((_, interface)) = case.monitor() else {
+        judged.push(Judged::ok("rehome doesn't run in the holder's VPC"));
+        return Ok(judged);
+    };
     let groups = case.rules_of(&interface.groups)?;
     let ids = list(groups.iter().map(|group| &group.id));
     let holder = &begun.record.holder;
-    let targets = [
-        End { address: case.order.vip.address, groups: &[] },
-        End { address: holder.address, groups: &holder.groups },
+    let mut targets = alloc::vec![
+        End { block: Cidr::host(case.order.vip.address), groups: &[] },
+        End { block: Cidr::host(holder.address), groups: &holder.groups },
     ];
-    let judged = targets.iter().map(|to| {
-        let address = to.address;
-        match admits(groups.iter().flat_map(|group| &group.egress), *to) {
-            Admission::Admitted => Judged::ok(format!("{ids} lets pings to {address} out")),
-            Admission::Unclear(lists) => Judged::unknown(format!(
-                "{ids} lets pings to {address} out only if {} has that address",
+    let later = &begun.record.spec.groups;
+    targets.extend(begun.sites.order.iter().map(|site| End { block: site.cidr, groups: later }));
+    let mut open: Vec<String> = Vec::new();
+    for to in targets {
+        let whom = words(to.block);
+        match admits(groups.iter().flat_map(|group| &group.egress), to) {
+            Admission::Admitted => open.push(whom),
+            Admission::Unclear(lists) => judged.push(Judged::unknown(format!(
+                "{ids} lets pings to {whom} out only if {} has that address",
                 lists.join(", ")
+            ))),
+            Admission::Refused => judged.push(Judged::failure(
+                format!("no rule of {ids}, this machine's, lets pings to {whom} out"),
+                authorize("egress", &groups, to.block),
             )),
-            Admission::Refused => Judged::failure(
-                format!("no rule of {ids}, this machine's, lets pings to {address} out"),
-                authorize("egress", &groups, address),
-            ),
         }
-    });
-    Ok(judged.collect())
+    }
+    if !open.is_empty() {
+        judged.push(Judged::ok(format!("{ids} lets pings out to {}", list(open.iter()))));
+    }
+    Ok(judged)
+}
+
+/// Groups of replacements without any rule for what goes out. Answers pass all the same, because
+/// groups keep state; updates, packages and the metadata of other services don't.
+fn speechless(case: &Case<'_>, later: &[GroupId]) -> Option<Judged> {
+    // Groups that can't be read are `security-group`'s and `ingress`'s matter.
+    let groups = case.rules_of(later).ok()?;
+    if groups.iter().any(|group| !group.egress.is_empty()) {
+        return None;
+    }
+    let ids = list(groups.iter().map(|group| &group.id));
+    let id = &groups.first()?.id;
+    Some(Judged::warning(
+        format!("no rule of {ids} lets replacements send anything but answers"),
+        format!(
+            "aws ec2 authorize-security-group-egress --group-id {id} --ip-permissions \
+             'IpProtocol=-1,IpRanges=[{{CidrIp=0.0.0.0/0}}]'"
+        ),
+    ))
+}
+
+/// One address without its prefix.
+fn words(block: Cidr) -> String {
+    if block.prefix() == 32 { block.network().to_string() } else { block.to_string() }
 }
 
 /// One packet that has to pass one ACL.
@@ -164,27 +199,30 @@ struct Passage<'a> {
     subnet: &'a SubnetId,
     egress: bool,
     echo: Echo,
-    /// The address at the other end.
-    other: Ipv4Addr,
+    /// Whoever is at the other end.
+    other: Cidr,
 }
 
 /// Whether the network ACLs let requests and answers pass, at this machine's subnet and at the
 /// subnets of the holder and of replacements. They see the overlay addresses: nothing translates.
+/// This machine also asks the primary addresses: the holder's, and whichever a replacement gets,
+/// before the address is moved to it.
 pub(super) fn network_acl(case: &Case<'_>) -> Judgment {
     let acls = read("DescribeNetworkAcls", &case.facts.acls)?;
-    let vip = case.order.vip.address;
     let near = case.monitor().and_then(|(monitor, _)| monitor.subnet.as_ref());
     // What stays in its subnet passes no ACL.
     let far: Vec<&SubnetId> =
         case.homes()?.into_iter().filter(|subnet| Some(*subnet) != near).collect();
     let mut passages = Vec::new();
     if let (Some(subnet), false) = (near, far.is_empty()) {
-        passages.push(Passage { subnet, egress: true, echo: Echo::Request, other: vip });
-        passages.push(Passage { subnet, egress: false, echo: Echo::Reply, other: vip });
+        for other in answering(case, &far)? {
+            passages.push(Passage { subnet, egress: true, echo: Echo::Request, other });
+            passages.push(Passage { subnet, egress: false, echo: Echo::Reply, other });
+        }
     }
     for subnet in &far {
         for source in &case.order.sources {
-            let other = *source;
+            let other = Cidr::host(*source);
             passages.push(Passage { subnet, egress: false, echo: Echo::Request, other });
             passages.push(Passage { subnet, egress: true, echo: Echo::Reply, other });
         }
@@ -209,21 +247,35 @@ pub(super) fn network_acl(case: &Case<'_>) -> Judgment {
     Ok(as_seen_from(case, judged))
 }
 
+/// Who has to answer from these subnets: the address, the holder, and whatever address of a
+/// subnet a replacement gets.
+fn answering(case: &Case<'_>, far: &[&SubnetId]) -> Result<Vec<Cidr>, String> {
+    let begun = case.begun()?;
+    let holder = &begun.record.holder;
+    let sites = begun.sites.order.iter().filter(|site| far.contains(&&site.subnet));
+    let mut all: Vec<Cidr> = sites.map(|site| site.cidr).collect();
+    if far.contains(&&holder.subnet) && !all.iter().any(|block| block.contains(holder.address)) {
+        all.insert(0, Cidr::host(holder.address));
+    }
+    all.insert(0, Cidr::host(case.order.vip.address));
+    Ok(all)
+}
+
 /// What is wrong, where the ACL stops the packet.
 fn denied(acl: &Acl, passage: &Passage<'_>) -> Option<Judged> {
     let Passage { egress, echo, other, .. } = *passage;
-    let entry = acl.deciding(egress, echo, other);
-    if entry.is_some_and(|entry| entry.allow) {
-        return None;
-    }
-    let number = entry.map_or(LAST_ENTRY, |entry| entry.number);
+    let (stopped, number) = acl.stops(egress, echo, other)?;
     let (way, end) = if egress { ("out", "to") } else { ("in", "from") };
     let by = if number == LAST_ENTRY {
         "nothing allows them".to_string()
     } else {
         format!("its entry {number} denies them")
     };
-    let evidence = format!("{} lets no {} {end} {other} {way}: {by}", acl.id, echo.word());
+    let part =
+        if stopped == other { String::new() } else { format!(" of {other}, a replacement's") };
+    let echo = echo.word();
+    let whom = words(stopped);
+    let evidence = format!("{} lets no {echo} {end} {whom}{part} {way}: {by}", acl.id);
     Some(Judged::failure(evidence, mend(acl, passage, number)))
 }
 
@@ -232,7 +284,7 @@ fn mend(acl: &Acl, passage: &Passage<'_>, number: i32) -> String {
     match acl.free_below(passage.egress, number) {
         Some(free) => format!(
             "aws ec2 create-network-acl-entry --network-acl-id {} {way} --rule-number {free} \
-             --protocol 1 --icmp-type-code Type={},Code=-1 --cidr-block {}/32 --rule-action allow",
+             --protocol 1 --icmp-type-code Type={},Code=-1 --cidr-block {} --rule-action allow",
             acl.id,
             passage.echo.icmp_type(),
             passage.other

@@ -4,13 +4,15 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::case::Case;
-use super::{Judged, Judgment, Trial};
+use super::case::{Case, read};
+use super::{Judged, Judgment, Protection, Trial};
 use crate::call::Call;
 use crate::fault::{CallError, ErrorClass};
+use crate::names::InstanceId;
 use crate::verdict::list;
 
 /// What a DryRun says.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Tried {
     /// It is permitted; the words say how that was seen.
     Allowed(String),
@@ -139,7 +141,8 @@ pub(super) fn writes(case: &Case<'_>) -> Judgment {
     if case.facts.observing {
         return Ok(alloc::vec![Judged::ok("nothing is changed with --observe")]);
     }
-    let judged: Vec<Judged> = case.facts.trials.iter().filter_map(write).collect();
+    let judged: Vec<Judged> =
+        case.facts.trials.iter().filter_map(|trial| write(case, trial)).collect();
     if judged.is_empty() {
         case.begun()?;
         return Err("there was nothing to try".to_string());
@@ -147,28 +150,89 @@ pub(super) fn writes(case: &Case<'_>) -> Judgment {
     Ok(judged)
 }
 
-fn write(trial: &Trial) -> Option<Judged> {
+fn write(case: &Case<'_>, trial: &Trial) -> Option<Judged> {
     let what = format!("{} {}", trial.call.action(), subject(&trial.call)?);
-    Some(match tried(trial) {
-        Tried::Allowed(how) => Judged::ok(format!("{what}: {how}")),
-        Tried::Denied { permission, message } => Judged::failure(
+    let fence = fence(&trial.call);
+    Some(match (tried(trial), fence) {
+        (Tried::Allowed(how), Some(fence)) => fence.judged(case, &what, &how),
+        (Tried::Allowed(how), None) => Judged::ok(format!("{what}: {how}")),
+        (Tried::Denied { permission, message }, _) => Judged::failure(
             format!("{what}: {message}"),
             format!("allow {permission} (docs/permissions.md)"),
         ),
-        Tried::Refused(why) if ends_the_holder(&trial.call) => Judged::warning(
-            format!("{what}: {why}; the old instance would be kept"),
-            "take its protection away (`aws ec2 modify-instance-attribute \
-             --no-disable-api-termination`), or say --fence none",
-        ),
-        Tried::Refused(why) => {
+        (Tried::Refused(why), Some(fence)) => {
+            Judged::warning(format!("{what}: {why}; the old instance would be kept"), fence.mend())
+        }
+        (Tried::Refused(why), None) => {
             Judged::failure(format!("{what}: {why}"), "see EC2's error codes for what is wrong")
         }
-        Tried::Unknown(why) => Judged::unknown(format!("{what}: {why}")),
+        (Tried::Unknown(why), _) => Judged::unknown(format!("{what}: {why}")),
     })
 }
 
-fn ends_the_holder(call: &Call) -> bool {
-    matches!(call, Call::Stop { .. } | Call::Terminate { .. })
+/// How the holder is ended, and which attribute keeps it from that.
+struct Fence<'a> {
+    instance: &'a InstanceId,
+    attribute: &'static str,
+    option: &'static str,
+    protects: fn(&Protection) -> bool,
+}
+
+fn fence(call: &Call) -> Option<Fence<'_>> {
+    match call {
+        Call::Stop { instance, .. } => Some(Fence {
+            instance,
+            attribute: "disableApiStop",
+            option: "--no-disable-api-stop",
+            protects: |protection| protection.stop,
+        }),
+        Call::Terminate { instance } => Some(Fence {
+            instance,
+            attribute: "disableApiTermination",
+            option: "--no-disable-api-termination",
+            protects: |protection| protection.termination,
+        }),
+        Call::DisableSourceDestCheck { .. }
+        | Call::ReplaceRoute { .. }
+        | Call::CreateRoute { .. }
+        | Call::Launch(_)
+        | Call::Instances { .. }
+        | Call::Listed { .. }
+        | Call::Statuses { .. }
+        | Call::Tables { .. }
+        | Call::Path { .. }
+        | Call::Zones
+        | Call::Launched { .. } => None,
+    }
+}
+
+impl Fence<'_> {
+    /// What is permitted may still be kept from: AWS promises of a DryRun only that it looks at
+    /// permissions (EC2 API reference, "Common query parameters", `DryRun`), so the attribute is
+    /// read.
+    fn judged(&self, case: &Case<'_>, what: &str, how: &str) -> Judged {
+        match read("DescribeInstanceAttribute", &case.facts.protection) {
+            Ok(protection) if (self.protects)(protection) => Judged::warning(
+                format!(
+                    "{what}: permitted, but {} is set; the old instance would be kept",
+                    self.attribute
+                ),
+                self.mend(),
+            ),
+            Ok(_) => Judged::ok(format!("{what}: {how}")),
+            Err(why) => Judged::unknown(format!(
+                "{what}: {how}, unless {} keeps it from that: {why}",
+                self.attribute
+            )),
+        }
+    }
+
+    fn mend(&self) -> String {
+        format!(
+            "aws ec2 modify-instance-attribute --instance-id {} {}, or --fence none",
+            self.instance, self.option
+        )
+    }
 }
 
 /// What a change is made to; none of reads and launches.

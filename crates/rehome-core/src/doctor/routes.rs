@@ -63,7 +63,7 @@ pub(super) fn route_set(case: &Case<'_>) -> Judgment {
 fn in_table(case: &Case<'_>, record: &Record, table: &RouteTable) -> Judged {
     let (id, destination) = (&table.id, record.vip.destination);
     let holder = &record.holder;
-    let set = |action: &str| route_command(action, id, destination, Some(&holder.interface));
+    let set = |action: &str| route_command(action, id, destination, &holder.interface);
     let Some(route) = table.route(destination) else {
         return Judged::warning(
             format!("{id} has no route for {destination}; `run` adds it at its start"),
@@ -176,10 +176,12 @@ pub(super) fn clients(case: &Case<'_>) -> Judgment {
     let ours = case.route_set()?;
     let begun = case.begun()?;
     let destination = case.order.vip.destination;
+    // A table of ours may have lost its route, or not have it yet.
+    let carries =
+        |table: &RouteTable| ours.contains(&table.id) && table.route(destination).is_some();
     let mut without: Vec<(&RouteTable, Vec<String>)> = Vec::new();
     for subnet in subnets {
-        let Some(table) = case.table_of(&subnet.id).filter(|table| !ours.contains(&table.id))
-        else {
+        let Some(table) = case.table_of(&subnet.id).filter(|table| !carries(table)) else {
             continue;
         };
         match without.iter_mut().find(|(known, _)| known.id == table.id) {
@@ -197,6 +199,13 @@ pub(super) fn clients(case: &Case<'_>) -> Judgment {
         .into_iter()
         .map(|(table, of)| {
             let (id, of) = (&table.id, of.join(", "));
+            let create = route_command("create-route", id, destination, holder);
+            if ours.contains(id) {
+                let evidence = format!(
+                    "machines in {of} don't reach {destination} until `run` adds it to {id}"
+                );
+                return Judged::warning(evidence, create);
+            }
             let evidence = match best(table, case.order.vip.address) {
                 Some(route) if route.destination == destination => format!(
                     "machines in {of} are led to {} by {id}, which isn't rehome's to move",
@@ -210,10 +219,7 @@ pub(super) fn clients(case: &Case<'_>) -> Judgment {
                     format!("machines in {of} don't reach {destination}: {id} has no route for it")
                 }
             };
-            let fix = format!(
-                "{}; where --route-table is given, name {id} too",
-                route_command("create-route", id, destination, Some(holder))
-            );
+            let fix = format!("{create}; where --route-table is given, name {id} too");
             Judged::warning(evidence, fix)
         })
         .collect())
@@ -236,7 +242,10 @@ pub(super) fn way_back(case: &Case<'_>) -> Judgment {
             let Some(table) = case.snapshot.tables.iter().find(|of| of.id == *table) else {
                 continue;
             };
-            let one = back(table, source, own);
+            let one = match own {
+                Some(own) => back(table, source, own),
+                None => back_out(table, source),
+            };
             // Several subnets may share a table.
             if !judged.contains(&one) {
                 judged.push(one);
@@ -246,7 +255,8 @@ pub(super) fn way_back(case: &Case<'_>) -> Judgment {
     Ok(judged)
 }
 
-fn back(table: &RouteTable, source: Ipv4Addr, own: Option<&InterfaceId>) -> Judged {
+/// The way back to our own interface, for an address that nothing but a route leads to.
+fn back(table: &RouteTable, source: Ipv4Addr, own: &InterfaceId) -> Judged {
     let (id, host) = (&table.id, Cidr::host(source));
     let Some(route) = best(table, source).filter(|route| route.destination.prefix() > 0) else {
         return Judged::failure(
@@ -261,12 +271,39 @@ fn back(table: &RouteTable, source: Ipv4Addr, own: Option<&InterfaceId>) -> Judg
         (_, RouteState::Blackhole) => {
             Judged::failure(format!("{evidence}, which is a black hole"), mend())
         }
-        (Target::Interface { id: to, .. }, _) if own.is_some_and(|own| own != to) => {
-            Judged::failure(format!("{evidence}, which isn't this machine"), mend())
-        }
-        (Target::Interface { .. } | Target::Other(_), RouteState::Active | RouteState::Other) => {
+        (Target::Interface { id: to, .. }, RouteState::Active | RouteState::Other) if own == to => {
             Judged::ok(evidence)
         }
+        // A gateway leads out of the VPC, in which we are.
+        (Target::Interface { .. } | Target::Other(_), RouteState::Active | RouteState::Other) => {
+            Judged::failure(format!("{evidence}, which isn't this machine"), mend())
+        }
+    }
+}
+
+/// The way back out of the VPC, where we are. What lies behind a gateway isn't seen from here, and
+/// our address may be another one by the time it gets into the VPC.
+fn back_out(table: &RouteTable, source: Ipv4Addr) -> Judged {
+    let id = &table.id;
+    let fix = format!(
+        "lead {source} in {id} to the gateway by which this machine is reached: a transit or \
+         virtual private gateway, or a peering connection"
+    );
+    let translated = "unless its address is translated on the way, answers are lost";
+    match best(table, source) {
+        None => Judged::warning(format!("{id} has no way back to {source}: {translated}"), fix),
+        Some(Route { destination, target, state: RouteState::Blackhole, .. }) => Judged::warning(
+            format!(
+                "{id} leads {destination} back to {target}, which is a black hole: {translated}"
+            ),
+            fix,
+        ),
+        Some(Route {
+            destination, target, state: RouteState::Active | RouteState::Other, ..
+        }) => Judged::unproven(
+            format!("that {source} is reached by {target}, to which {id} leads {destination}"),
+            "see `answers`",
+        ),
     }
 }
 
@@ -312,13 +349,7 @@ fn writer(of: &TableDetails) -> Option<(&'static str, String)> {
     })
 }
 
-fn route_command(
-    action: &str,
-    table: &TableId,
-    destination: Cidr,
-    to: Option<&InterfaceId>,
-) -> String {
-    let to = to.map_or_else(|| "THIS-MACHINES-INTERFACE".to_string(), ToString::to_string);
+fn route_command(action: &str, table: &TableId, destination: Cidr, to: &InterfaceId) -> String {
     format!(
         "aws ec2 {action} --route-table-id {table} --destination-cidr-block {destination} \
          --network-interface-id {to}"

@@ -6,7 +6,6 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
 
 use crate::names::{GroupId, SubnetId, VpcId};
 use crate::net::Cidr;
@@ -81,8 +80,8 @@ pub enum Peer {
 /// Who is at the other end of a packet.
 #[derive(Clone, Copy, Debug)]
 pub struct End<'a> {
-    /// Its address.
-    pub address: Ipv4Addr,
+    /// Its address, or all that it may get.
+    pub block: Cidr,
     /// The groups of the interface that this address belongs to; none of an overlay address.
     pub groups: &'a [GroupId],
 }
@@ -92,26 +91,44 @@ pub struct End<'a> {
 pub enum Admission {
     /// It passes.
     Admitted,
-    /// It doesn't.
+    /// It doesn't; of several addresses, for at least one.
     Refused,
     /// It does if one of these prefix lists has the address.
     Unclear(Vec<String>),
 }
 
-/// Whether one of `rules` lets an echo request from or to `end` pass.
+/// Whether `rules` let an echo request from or to `end` pass.
 pub fn admits<'r>(rules: impl IntoIterator<Item = &'r Rule>, end: End<'_>) -> Admission {
+    let mut blocks = Vec::new();
     let mut lists = Vec::new();
     for rule in rules.into_iter().filter(|rule| rule.is_for_pings()) {
         for peer in &rule.peers {
             match peer {
-                Peer::Block(block) if block.contains(end.address) => return Admission::Admitted,
+                Peer::Block(block) => blocks.push(*block),
                 Peer::Group(group) if end.groups.contains(group) => return Admission::Admitted,
                 Peer::PrefixList(list) => lists.push(list.clone()),
-                Peer::Block(_) | Peer::Group(_) | Peer::Other(_) => {}
+                Peer::Group(_) | Peer::Other(_) => {}
             }
         }
     }
-    if lists.is_empty() { Admission::Refused } else { Admission::Unclear(lists) }
+    if together(&blocks, end.block) {
+        Admission::Admitted
+    } else if lists.is_empty() {
+        Admission::Refused
+    } else {
+        Admission::Unclear(lists)
+    }
+}
+
+/// Whether `blocks` together have every address of `wanted`: halved until one covers a piece or
+/// none touches it, so at most 32 times for each of them.
+fn together(blocks: &[Cidr], wanted: Cidr) -> bool {
+    if blocks.iter().any(|block| block.covers(wanted)) {
+        return true;
+    }
+    let touched = blocks.iter().any(|block| block.overlaps(wanted));
+    touched
+        && wanted.halves().is_some_and(|halves| halves.iter().all(|half| together(blocks, *half)))
 }
 
 impl Rule {
@@ -169,16 +186,18 @@ pub struct AclEntry {
 pub(super) const LAST_ENTRY: i32 = 32_767;
 
 impl Acl {
-    /// The entry that decides about such a packet with this address at the other end; none where
-    /// none fits, which denies.
+    /// The first addresses of `other`, at the other end, that such a packet doesn't pass for, and
+    /// the number of the entry that stops it: the last one where none fits.
     #[must_use]
-    pub fn deciding(&self, egress: bool, echo: Echo, address: Ipv4Addr) -> Option<&AclEntry> {
-        let fits = |entry: &&AclEntry| {
-            entry.egress == egress
-                && entry.is_for(echo)
-                && entry.block.is_some_and(|block| block.contains(address))
-        };
-        self.entries.iter().filter(fits).min_by_key(|entry| entry.number)
+    pub fn stops(&self, egress: bool, echo: Echo, other: Cidr) -> Option<(Cidr, i32)> {
+        let mut entries: Vec<(Cidr, &AclEntry)> = self
+            .entries
+            .iter()
+            .filter(|entry| entry.egress == egress && entry.is_for(echo))
+            .filter_map(|entry| Some((entry.block?, entry)))
+            .collect();
+        entries.sort_by_key(|(_, entry)| entry.number);
+        stopped(&entries, other)
     }
 
     /// A number that no entry of this direction has, below `number`.
@@ -186,6 +205,18 @@ impl Acl {
         let taken = |n: &i32| self.entries.iter().any(|e| e.egress == egress && e.number == *n);
         (1..number).rev().find(|n| !taken(n))
     }
+}
+
+/// As [`Acl::stops`], by entries in their order. The first that touches a block decides about the
+/// part that it has; a block that it cuts is halved, so at most 32 times for each entry.
+fn stopped(entries: &[(Cidr, &AclEntry)], other: Cidr) -> Option<(Cidr, i32)> {
+    let Some((block, entry)) = entries.iter().find(|(block, _)| block.overlaps(other)) else {
+        return Some((other, LAST_ENTRY));
+    };
+    if block.covers(other) {
+        return (!entry.allow).then_some((other, entry.number));
+    }
+    other.halves()?.into_iter().find_map(|half| stopped(entries, half))
 }
 
 impl AclEntry {

@@ -49,7 +49,8 @@ pub(super) fn pass_role(case: &Case<'_>) -> Judgment {
     Ok(judged.collect())
 }
 
-/// Keys are used only where volumes are encrypted.
+/// Keys are used where volumes are encrypted, and where the account encrypts every new volume,
+/// which isn't read here (EBS user guide, "Enable Amazon EBS encryption by default").
 pub(super) fn volume_key(case: &Case<'_>) -> Judgment {
     let Ok(begun) = case.begun() else { return Ok(Vec::new()) };
     let mut keys: Vec<&str> = Vec::new();
@@ -66,7 +67,14 @@ pub(super) fn volume_key(case: &Case<'_>) -> Judgment {
              kms:GenerateDataKeyWithoutPlaintext and kms:ReEncrypt* on it",
         )
     });
-    Ok(judged.collect())
+    let mut judged: Vec<Judged> = judged.collect();
+    judged.push(Judged::unproven(
+        "that no further key is needed: an account that encrypts new volumes by default uses its \
+         own for those that aren't encrypted now",
+        "`aws ec2 get-ebs-encryption-by-default` and `aws ec2 get-ebs-default-kms-key-id` show it; \
+         allow the same on a key of yours (docs/permissions.md)",
+    ));
+    Ok(judged)
 }
 
 /// From elsewhere, neither our groups nor our ACLs can be read.

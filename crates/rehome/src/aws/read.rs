@@ -1,6 +1,7 @@
 //! What is read once, before watching begins.
 
 use aws_sdk_ec2::types as ec2;
+use rehome_core::doctor::Protection;
 use rehome_core::fault::CallError;
 use rehome_core::names::{GroupId, ImageId, InstanceId, InstanceType, KeyName, VpcId};
 use rehome_core::net::Cidr;
@@ -228,6 +229,27 @@ impl Aws {
         let output = send("DescribeInstanceAttribute", request.send()).await?;
         let behavior = output.instance_initiated_shutdown_behavior();
         Ok(behavior.and_then(|behavior| behavior.value()).map(str::to_owned))
+    }
+
+    /// What EC2 keeps the instance from. One attribute a call (EC2 API reference,
+    /// `DescribeInstanceAttribute`).
+    ///
+    /// # Errors
+    /// Where that can't be said.
+    pub(crate) async fn protection(&self, instance: &InstanceId) -> Result<Protection, CallError> {
+        let request = self.ec2.describe_instance_attribute().instance_id(instance.as_str());
+        let of = |name| request.clone().attribute(name).send();
+        let stop = of(ec2::InstanceAttributeName::DisableApiStop);
+        let stop = send("DescribeInstanceAttribute", stop).await?;
+        let termination = of(ec2::InstanceAttributeName::DisableApiTermination);
+        let termination = send("DescribeInstanceAttribute", termination).await?;
+        let is_set = |value: Option<&ec2::AttributeBooleanValue>| {
+            value.and_then(ec2::AttributeBooleanValue::value) == Some(true)
+        };
+        Ok(Protection {
+            stop: is_set(stop.disable_api_stop()),
+            termination: is_set(termination.disable_api_termination()),
+        })
     }
 }
 

@@ -131,6 +131,9 @@ async fn readings(aws: &Aws, order: &Order, facts: &mut Facts) {
         // Only whether it may be read.
         let _ = aws.call(&call, None).await;
     }
+    if let Some(Instance { id, .. }) = &holder {
+        facts.protection = aws.protection(id).await;
+    }
     let wanted = wanted(order, facts);
     facts.groups = aws.group_rules(&wanted.groups).await;
     facts.key_exists = match &wanted.key {

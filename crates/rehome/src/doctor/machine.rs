@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::ifaddrs::getifaddrs;
-use rehome_core::doctor::{Machine, Ping, Way};
+use rehome_core::doctor::{Machine, OwnAddress, Ping, Way};
 use rehome_core::net::Vip;
 use rehome_core::preflight::Refusal;
 use rehome_core::record::Record;
@@ -62,11 +62,18 @@ pub(super) fn refusal(error: &dyn std::error::Error, hint: &str) -> Refusal {
     Refusal::new(Problem::of(error, None).what, hint)
 }
 
-/// Our IPv4 addresses, but for loopback's.
-fn addresses() -> Vec<Ipv4Addr> {
+/// Our IPv4 addresses with the prefixes of their interfaces, but for loopback's.
+fn addresses() -> Vec<OwnAddress> {
     let Ok(interfaces) = getifaddrs() else { return Vec::new() };
-    let addresses = interfaces.filter_map(|of| Some(of.address?.as_sockaddr_in()?.ip()));
-    let mut addresses: Vec<Ipv4Addr> = addresses.filter(|one| !one.is_loopback()).collect();
+    let addresses = interfaces.filter_map(|of| {
+        let address = of.address?.as_sockaddr_in()?.ip();
+        let mask = of.netmask.and_then(|mask| Some(mask.as_sockaddr_in()?.ip()));
+        // One bit for each that neighbors share, at most 32.
+        let prefix = mask.map_or(32, |mask| mask.to_bits().count_ones());
+        Some(OwnAddress { address, prefix: u8::try_from(prefix).unwrap_or(32) })
+    });
+    let mut addresses: Vec<OwnAddress> =
+        addresses.filter(|own| !own.address.is_loopback()).collect();
     addresses.sort_unstable();
     addresses.dedup();
     addresses

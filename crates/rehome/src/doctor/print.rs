@@ -149,4 +149,15 @@ mod tests {
         assert_eq!(document["findings"][1]["area"], "path");
         assert_eq!(document["findings"][0]["fix"], serde_json::Value::Null);
     }
+
+    #[test]
+    fn what_nothing_can_prove_leaves_the_document_well() {
+        let mut findings = findings();
+        findings.truncate(1);
+        findings.push(Finding { verdict: Verdict::Unproven, ..findings[0].clone() });
+        let json = json("10.0.0.10/32".parse().unwrap(), &findings, 0);
+        let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(document["verdict"], "ok");
+        assert_eq!(document["findings"][1]["verdict"], "unproven");
+    }
 }

@@ -28,7 +28,7 @@ pub(crate) fn look(directory: &Path, vip: Ipv4Addr) -> Result<String, StoreError
     if mode & 0o022 != 0 {
         return Err(StoreError::Loose { path: directory.to_path_buf(), mode });
     }
-    writable(directory)?;
+    writable(directory).map_err(at(directory))?;
     let shown = directory.display();
     Ok(match keeper(&directory.join(format!("{vip}.lock"))) {
         Some(process) => format!("{shown} is in use by process {process}, which keeps {vip}"),
@@ -50,13 +50,18 @@ pub(crate) fn recorded<T: DeserializeOwned>(
 fn could_be_made(directory: &Path) -> Result<String, StoreError> {
     let mut above = directory.ancestors().skip(1);
     let there = above.find(|path| path.exists()).unwrap_or(Path::new("/"));
-    writable(there)?;
+    writable(there).map_err(at(directory))?;
     Ok(format!("{} can be made", directory.display()))
 }
 
-fn writable(directory: &Path) -> Result<(), StoreError> {
-    access(directory, AccessFlags::W_OK | AccessFlags::X_OK)
-        .map_err(|errno| at(directory)(errno.into()))
+/// Whether something can be made in a directory, by making it: the kernel's file systems
+/// (`/proc`, `/sys`) let root write to directories in which nothing can be made. It is gone again
+/// at once, and nobody else has its name.
+fn writable(directory: &Path) -> io::Result<()> {
+    access(directory, AccessFlags::W_OK | AccessFlags::X_OK)?;
+    let trial = directory.join(format!(".rehome-look-{}", std::process::id()));
+    fs::create_dir(&trial)?;
+    fs::remove_dir(&trial)
 }
 
 /// The process that keeps a VIP now, where one does.
@@ -105,6 +110,16 @@ mod tests {
         drop(store);
         assert!(look(&directory, VIP).unwrap().ends_with("can be written to"));
         fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn a_place_where_nothing_can_be_made_is_refused() {
+        // Root may write to it, by its mode, and yet the kernel makes nothing there.
+        for place in ["/proc/rehome", "/proc", "/sys/rehome/state"] {
+            let said = look(Path::new(place), VIP);
+            assert!(matches!(said, Err(StoreError::Io { .. })), "{place}: {said:?}");
+            assert!(Store::open(Path::new(place), VIP).is_err(), "{place}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ const OVERLAY: &str = "10.0.0.100/32";
 pub(crate) struct Examined {
     pub(crate) code: Option<i32>,
     vip: String,
-    findings: Vec<Value>,
+    pub(crate) findings: Vec<Value>,
 }
 
 fn text<'v>(finding: &'v Value, name: &str) -> &'v str {
@@ -57,7 +57,12 @@ pub(crate) const LEFT_OUT: &str = "";
 
 /// Runs `doctor` on the monitor through `wrapper`, with some of the mission's flags replaced.
 #[track_caller]
-fn run(lab: &Lab, wrapper: &[&str], changes: &[(&str, &str)], extra: &[&str]) -> Finished {
+pub(crate) fn run(
+    lab: &Lab,
+    wrapper: &[&str],
+    changes: &[(&str, &str)],
+    extra: &[&str],
+) -> Finished {
     let exe = rehome().display().to_string();
     let mut words = wrapper.to_vec();
     words.extend([exe.as_str(), "doctor"]);
@@ -254,7 +259,7 @@ fn routes_that_are_missing_or_lead_elsewhere_are_found() {
     let found = doctor(&lab, &[], &[]);
     found.has("route-set", "warning", "has no route for 10.0.0.10/32", &create);
     found.has("answers", "failure", "10.0.0.10 from 10.0.0.100: silent", "route-set");
-    found.only(4, &["route-set", "answers"]);
+    found.only(4, &["route-set", "client-subnets", "answers"]);
     let own = doctor(&lab, &[("--instance-id", &lab.monitor.id)], &[]);
     own.has("replaceable", "failure", "is the machine that rehome runs on", "another machine");
     lab.route("CreateRoute", &table, DESTINATION, Some(&monitor));
@@ -457,7 +462,7 @@ fn each_reading_that_is_denied_is_named_and_only_what_rests_on_it_is_unknown() {
         ("DescribeKeyPairs", &["key-pair"]),
         ("DescribeImages", &["image", "replaceable"]),
         ("DescribeVolumes", &["replaceable"]),
-        ("DescribeInstanceAttribute", &["replaceable"]),
+        ("DescribeInstanceAttribute", &["replaceable", "write-permissions"]),
         ("DescribeInstanceStatus", &[]),
     ] {
         lab.fault(&["--action", action, "--deny"]);

@@ -17,6 +17,7 @@ mod broken;
 mod doctor;
 mod doctor_account;
 mod doctor_network;
+mod doctor_more;
 mod drift;
 mod groups;
 mod guests;

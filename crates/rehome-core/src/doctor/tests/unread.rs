@@ -20,6 +20,7 @@ const READINGS: &[(&str, Failing, &[&str])] = &[
     ("key", |f, e| f.key_exists = Err(e), &["key-pair"]),
     ("offers", |f, e| f.offered = Err(e), &["instance-type"]),
     ("image", |f, e| f.image = Err(e), &["image", "replaceable"]),
+    ("protection", |f, e| f.protection = Err(e), &["write-permissions"]),
     ("parts", |f, e| f.parts = Err(e), &["replaceable"]),
     (
         "tables",
