@@ -25,8 +25,8 @@ pub(crate) mod holder;
 mod rebuild;
 pub(crate) mod routes;
 
-pub use rebuild::{rebuilt, shown};
 pub use doubts::doubts;
+pub use rebuild::{rebuilt, shown};
 
 /// Everything that is read of AWS before watching begins. A read that failed for want of an answer
 /// leaves no snapshot at all: half a picture is no ground for a verdict.
