@@ -21,6 +21,7 @@
 //! Instances that lost the address, or were launched in vain, are disposed of on the
 //! side, under guards of their own; routes that drift are healed while nothing moves.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -50,6 +51,7 @@ mod deciding;
 mod disposing;
 mod healing;
 mod moving;
+mod pairs;
 mod preparing;
 mod probing;
 mod proving;
@@ -174,8 +176,9 @@ struct Flight {
     sent: Mono,
 }
 
-/// Keeps one VIP alive. See the module's page.
-#[derive(Clone, Debug)]
+/// Keeps one VIP alive. See the module's page. Its serialized form is all of it: a recording goes on
+/// from there as the controller itself would.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Controller {
     setup: Setup,
     clocks: Clocks,
@@ -187,7 +190,7 @@ pub struct Controller {
     flights: BTreeMap<CallId, Flight>,
     next_call: u64,
     actions: Vec<Action>,
-    retry_at: BTreeMap<&'static str, Mono>,
+    retry_at: BTreeMap<Cow<'static, str>, Mono>,
     retries: u32,
     /// Nothing is moved before this; it was told why.
     held_until: Option<Mono>,
@@ -511,7 +514,7 @@ impl Controller {
         let base = 200u64 << self.retries;
         let spread = (self.next_call.wrapping_mul(2_654_435_761) >> 8) % base;
         let wait = Duration::from_millis((base / 2 + spread).min(20_000));
-        self.retry_at.insert(what, now + wait);
+        self.retry_at.insert(Cow::Borrowed(what), now + wait);
     }
 
     fn may_retry(&self, now: Mono, what: &'static str) -> bool {

@@ -18,6 +18,7 @@ use crate::iam_policy::PolicyArgs;
 use crate::lab::LabArgs;
 use crate::manual::{CompletionsArgs, ManArgs};
 use crate::monitor_net::MonitorNetArgs;
+use crate::replay::ReplayArgs;
 use crate::userdata::UserDataArgs;
 use crate::why::{HistoryArgs, WhyArgs};
 
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Why(WhyArgs),
     /// Tell the moves of an address, and what held or ended them
     History(HistoryArgs),
+    /// Go through a recorded incident step by step: state, evidence, decision
+    Replay(ReplayArgs),
     /// What a replacement is told at its first boot
     UserData(UserDataArgs),
     /// EC2 on this machine: real packets, no account

@@ -26,11 +26,14 @@ mod monitor_net;
 mod notify;
 mod output;
 mod pause;
+mod redact;
+mod replay;
 mod run;
 mod stdout;
 mod store;
 mod survey;
 mod template;
+mod trace;
 mod unit;
 mod userdata;
 mod why;
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Adopt(args) => adopt::adopt(&args),
         Command::Why(args) => why::why(&args),
         Command::History(args) => why::history(&args),
+        Command::Replay(args) => replay::replay(&args),
         Command::UserData(args) => userdata::run(args),
         Command::Lab(args) => lab::run(*args),
         Command::Man(args) => manual::man(&args),

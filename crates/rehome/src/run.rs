@@ -20,6 +20,7 @@ pub(crate) mod unit;
 mod watch;
 
 pub(crate) use begin::{assessed, denied};
+pub(crate) use watch::Brief;
 
 /// Watches until a signal ends it.
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode, Failure> {

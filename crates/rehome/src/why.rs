@@ -315,7 +315,7 @@ struct Shown {
 pub(crate) struct ShownDecision {
     time: String,
     did: &'static str,
-    sentence: String,
+    pub(crate) sentence: String,
     verdict: String,
     generation: u64,
     attempt: Option<u64>,
@@ -325,7 +325,7 @@ pub(crate) struct ShownDecision {
     moved: Option<ShownMove>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fenced: Option<String>,
-    evidence: Vec<ShownFact>,
+    pub(crate) evidence: Vec<ShownFact>,
 }
 
 #[derive(Serialize)]
@@ -342,11 +342,22 @@ struct ShownMove {
     verify_ms: Option<u64>,
 }
 
+/// A piece of evidence, likewise.
 #[derive(Serialize)]
-struct ShownFact {
+pub(crate) struct ShownFact {
     what: String,
     says: String,
     age_ms: Option<u64>,
+}
+
+impl std::fmt::Display for ShownFact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.what, self.says)?;
+        match self.age_ms {
+            Some(age) => write!(f, " ({} old)", Short(Duration::from_millis(age))),
+            None => Ok(()),
+        }
+    }
 }
 
 impl ShownDecision {

@@ -9,6 +9,8 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Controller, Purpose, Wakeup};
 use crate::call::{Call, Reply};
 use crate::fault::{CallError, ErrorClass};
@@ -23,7 +25,7 @@ use crate::world::{Instance, InstanceState, RouteTable, Target};
 const ROUTE: &str = "route";
 
 /// The progress of a cut; it can be forgotten, because the tables tell it again.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Cut {
     begun: Option<Mono>,
     done: BTreeSet<TableId>,

@@ -11,6 +11,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::reading::ABSENT_READS;
 use super::{Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
@@ -31,7 +33,7 @@ const END: &str = "end";
 const LOOK_OFTEN: Duration = Duration::from_secs(60);
 
 /// When each leftover was looked at, for the last look before the order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Looks {
     begun: BTreeMap<InstanceId, Mono>,
     asked: BTreeMap<InstanceId, Mono>,

@@ -5,6 +5,8 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::proving::CHECK;
 use super::{Controller, Purpose};
 use crate::call::{Call, Reply};
@@ -23,7 +25,7 @@ const TAKEN_BACK_MAX: usize = 2;
 const TAKEN_BACK_WITHIN: Duration = Duration::from_secs(600);
 
 /// What healing remembers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Healing {
     taken_back: BTreeMap<TableId, Vec<Mono>>,
     healed_at: BTreeMap<TableId, Mono>,

@@ -291,7 +291,7 @@ impl Controller {
             let purpose = Purpose::Stray(lost.token.clone());
             if !self.in_flight(&purpose) {
                 self.call(now, purpose, Call::Launched { token: lost.token });
-                self.retry_at.insert(LOST, now + self.setup.policy.poll_interval);
+                self.retry_at.insert(LOST.into(), now + self.setup.policy.poll_interval);
             }
         }
     }

@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Action, Controller, Wakeup};
 use crate::names::InstanceId;
 use crate::policy::Policy;
@@ -17,7 +19,7 @@ use crate::time::Mono;
 const BURST_MAX: Duration = Duration::from_secs(60);
 
 /// Where a probe goes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Path {
     /// The VIP, from the source with this index.
     Vip(usize),
@@ -28,8 +30,9 @@ pub(super) enum Path {
 }
 
 /// The probes of one VIP.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Probing {
+    #[serde(with = "super::pairs")]
     logs: BTreeMap<Path, PathLog>,
     next_id: u64,
     due: Mono,

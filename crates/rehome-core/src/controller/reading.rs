@@ -10,6 +10,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
 use crate::digest::sha256_hex;
@@ -35,7 +37,7 @@ pub(super) const ABSENT_READS: u32 = 3;
 const ZONES_EVERY: Duration = Duration::from_secs(60);
 
 /// What is known of EC2's side, with ages.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Views {
     pub(super) holder: Option<Seen<HolderSeen>>,
     pub(super) instance: Option<Instance>,
@@ -60,7 +62,7 @@ pub(super) struct Views {
 }
 
 /// What has to be the same in two readings before somebody without a past launches anything.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Scene {
     holder: HolderSeen,
     targets: Vec<(TableId, Target)>,

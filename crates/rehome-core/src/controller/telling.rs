@@ -5,6 +5,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Controller, Wakeup};
 use crate::names::InstanceId;
 use crate::probe::Hearing;
@@ -13,7 +15,7 @@ use crate::say::{Line, StateSeen};
 use crate::time::Mono;
 
 /// What was told last, so that nothing is told twice in a row.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Told {
     status_at: Option<Mono>,
     status: Option<(u8, String)>,

@@ -73,7 +73,10 @@ impl Watch {
         loop {
             while let Some(event) = events.pop_front() {
                 tracing::debug!(event = ?Brief(&event), "event");
-                let actions = self.controller.handle(clock::mono(), event);
+                let now = clock::mono();
+                let pending = self.recorder.before(now, &event, &self.controller);
+                let actions = self.controller.handle(now, event);
+                self.recorder.after(pending, &actions);
                 match self.perform(actions, &done, &mut events) {
                     Flow::On => {}
                     Flow::Ended => return self.end(Ok(ExitCode::SUCCESS)).await,
@@ -271,7 +274,7 @@ enum Flow {
 }
 
 /// An event in a log: what came, without the bulk of it.
-struct Brief<'a>(&'a Event);
+pub(crate) struct Brief<'a>(pub(crate) &'a Event);
 
 impl std::fmt::Debug for Brief<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

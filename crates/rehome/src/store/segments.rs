@@ -69,6 +69,7 @@ pub(crate) struct Segments {
     file: File,
     length: u64,
     bytes_max: u64,
+    kept: Kept,
 }
 
 impl Segments {
@@ -80,14 +81,16 @@ impl Segments {
         file.set_len(length)?;
         file.seek(SeekFrom::Start(length))?;
         let former = former(directory, vip, kept);
-        Ok(Segments { present, former, file, length, bytes_max: kept.bytes_max() })
+        Ok(Segments { present, former, file, length, bytes_max: kept.bytes_max(), kept })
     }
 
     /// Adds a line; a full segment is put aside first.
     pub(crate) fn append(&mut self, line: &str) -> io::Result<()> {
         let bytes = format!("{line}\n").into_bytes();
         let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if self.length > 0 && self.length.saturating_add(more) > self.bytes_max {
+        // A segment of events begins with a whole controller: whoever has it begins the segment.
+        let full = self.length > 0 && self.length.saturating_add(more) > self.bytes_max;
+        if full && self.kept == Kept::History {
             self.begin()?;
         }
         self.file.write_all(&bytes)?;

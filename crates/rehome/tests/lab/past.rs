@@ -150,3 +150,43 @@ fn a_record_that_somebody_else_writes_ends_it_before_it_changes_anything() {
     controller.launched(0);
     controller.never(&["launched", "cutting", "ending"]);
 }
+
+#[test]
+fn a_recorded_failover_is_replayed_with_the_same_decisions() {
+    let lab = Lab::up("instant");
+    let mut controller = Controller::start(&lab, &["--state-dir", "/var/tmp/state"]);
+    controller.is_well();
+    lab.fault(&["--action", "ReplaceRoute", "--error", "RequestLimitExceeded", "--times", "1"]);
+    lab.break_(&lab.holder.id, "crash");
+    let new = controller.moves();
+    controller.ends_on(nix::sys::signal::Signal::SIGTERM);
+    let file = "/var/tmp/state/10.0.0.10.events.jsonl";
+    let text = lab.script("monitor", &format!("cat {file}"));
+    assert!(!text.contains("#!/"), "user data is in the recording");
+    let whole = document(&lab, &["replay", file, "--json"]);
+    assert_eq!(whole["differing"], 0, "{whole:#}");
+    assert!(whole["events"].as_u64().is_some_and(|events| events > 50), "{whole:#}");
+    let decided = |did: &str| {
+        let steps = whole["steps"].as_array().expect("a list").iter();
+        let all = steps.flat_map(|step| step["decisions"].as_array().expect("a list").iter());
+        all.filter(|decision| decision["did"] == did).count()
+    };
+    for did in ["watch", "move", "launch", "cut", "verify", "moved", "fence", "ended"] {
+        assert_eq!(decided(did), 1, "{did}: {whole:#}");
+    }
+    let told = asked(&lab, &["replay", file]).ok("replay");
+    assert!(told.contains(&format!("to {new} in us-east-1b due to: ")), "{told}");
+    assert!(told.contains("0 decided otherwise"), "{told}");
+    let all = asked(&lab, &["replay", file, "--all"]).ok("replay --all");
+    assert!(all.lines().count() > told.lines().count());
+    // A recording that was changed is found out.
+    lab.script(
+        "monitor",
+        &format!("sed -i 's/RequestLimitExceeded/UnauthorizedOperation/' {file}"),
+    );
+    let finished = asked(&lab, &["replay", file]);
+    assert_eq!(finished.code, Some(1), "{finished:#?}");
+    assert!(finished.stdout.contains("DIFFERS"), "{finished:#?}");
+    let finished = asked(&lab, &["replay", "/var/tmp/state/10.0.0.10.json"]);
+    assert_eq!((finished.code, finished.errors().len()), (Some(1), 1), "{finished:#?}");
+}

@@ -127,3 +127,16 @@ fn a_restart_in_the_middle_of_a_move_measures_nothing_it_didnt_see() {
     let Decided::Moved(moved) = &decision.decided else { panic!("{decision}") };
     assert_eq!((moved.silent_for, moved.phases.detect, moved.phases.verify), (None, None, None));
 }
+
+#[test]
+fn a_controller_restored_at_any_event_goes_on_as_the_one_that_was_written_down() {
+    let mut world = World::new();
+    world.restored = true;
+    world.loss_percent = 5;
+    world.refuse.insert(super::world::az("us-east-1b"), "InsufficientInstanceCapacity");
+    world.run(secs(20));
+    world.fail_once = Some(("ReplaceRoute", "RequestLimitExceeded", false));
+    world.kill("i-0000000a");
+    world.run(secs(90));
+    world.assert_moved("i-00000001");
+}

@@ -93,6 +93,8 @@ pub(super) struct World {
     pub(super) failing_zones: Vec<Az>,
     /// Machines of others that answer pings, as long as the network does.
     pub(super) neighbors: Vec<Ipv4Addr>,
+    /// Whether each event is also given to a controller restored from its serialized form.
+    pub(super) restored: bool,
     voided: bool,
     performed: usize,
     random: u64,
@@ -224,6 +226,7 @@ impl World {
             scheduled: Vec::new(),
             failing_zones: Vec::new(),
             neighbors: alloc::vec![NEIGHBOR],
+            restored: false,
             voided: false,
             performed: 0,
             random: 88_172_645_463_325_252,
@@ -302,7 +305,13 @@ impl World {
         self.steps += 1;
         assert!(self.steps < 2_000_000, "the machine spins");
         let Some(controller) = &mut self.controller else { return };
+        let restored = self.restored.then(|| {
+            let text = serde_json::to_string(controller).unwrap();
+            let mut restored: Controller = serde_json::from_str(&text).unwrap();
+            restored.handle(self.now, event.clone())
+        });
         let actions = controller.handle(self.now, event);
+        assert!(restored.is_none_or(|others| others == actions), "a restored one does otherwise");
         self.voided = false;
         for action in actions {
             if matches!(action, Action::Call { .. } | Action::Persist(_)) {
