@@ -433,6 +433,7 @@ const CHECKS: &[Check] = &[
     ("ingress", Area::Path, path::ingress),
     ("egress", Area::Path, path::egress),
     ("network-acl", Area::Path, path::network_acl),
+    ("control-targets", Area::Path, path::control_targets),
     ("read-permissions", Area::Permissions, permissions::reads),
     ("write-permissions", Area::Permissions, permissions::writes),
     ("capacity", Area::Unproven, unproven::capacity),

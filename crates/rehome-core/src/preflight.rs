@@ -76,6 +76,8 @@ pub struct Order {
     pub fence: FenceMode,
     /// Addresses that are probed from: a replacement has to find the way back to them.
     pub sources: Vec<Ipv4Addr>,
+    /// `--control-target`, repeated.
+    pub controls: Vec<Ipv4Addr>,
 }
 
 /// What a replacement would not have, and people must have agreed to.

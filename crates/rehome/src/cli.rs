@@ -345,6 +345,7 @@ impl RunArgs {
             accepted: self.place.accept_loss.iter().map(|loss| loss.loss()).collect(),
             fence: self.place.fence.mode(),
             sources: self.operation.probe_source.clone(),
+            controls: self.operation.control_target.clone(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
 use super::case::{Case, Missing, read};
 use super::{Judged, Judgment};
@@ -114,7 +115,8 @@ pub(super) fn shared_zone(case: &Case<'_>) -> Judgment {
 /// Whether the address answers now: until it has once, `run` moves nothing.
 pub(super) fn answers(case: &Case<'_>) -> Judgment {
     let vip = case.order.vip.address;
-    let judged = case.facts.pings.iter().map(|ping| {
+    let witness = |target: &Ipv4Addr| case.order.controls.contains(target);
+    let judged = case.facts.pings.iter().filter(|ping| !witness(&ping.target)).map(|ping| {
         let way = match ping.source {
             Some(source) => format!("{} from {source}", ping.target),
             None => format!("{}", ping.target),

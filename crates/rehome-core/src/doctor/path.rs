@@ -295,3 +295,32 @@ fn mend(acl: &Acl, passage: &Passage<'_>, number: i32) -> String {
         ),
     }
 }
+
+/// Whether the machines answer whose silence would mean that we are blind. While none does, nothing
+/// is ever moved.
+pub(super) fn control_targets(case: &Case<'_>) -> Judgment {
+    let controls = &case.order.controls;
+    if controls.is_empty() {
+        return Ok(alloc::vec![Judged::unproven(
+            "that this machine isn't cut off whenever it hears nobody: no control target is named",
+            "--control-target IP names a machine of yours in the VPC that always answers pings",
+        )]);
+    }
+    let pings = |target: Ipv4Addr| case.facts.pings.iter().filter(move |one| one.target == target);
+    let heard = |target: Ipv4Addr| pings(target).any(|ping| ping.heard == Ok(true));
+    let any = controls.iter().any(|target| heard(*target));
+    let judged = controls.iter().map(|target| {
+        let unsent = pings(*target).find_map(|ping| ping.heard.as_ref().err());
+        let fix = "let it answer pings of this machine (its groups and ACLs), or name another";
+        match unsent {
+            _ if heard(*target) => Judged::ok(format!("{target}: answers")),
+            Some(why) => Judged::unknown(format!("{target}: {why}")),
+            None if any => Judged::warning(format!("{target}: silent"), fix),
+            None => {
+                let what = "silent, and while no control target answers nothing is moved";
+                Judged::failure(format!("{target}: {what}"), fix)
+            }
+        }
+    });
+    Ok(judged.collect())
+}

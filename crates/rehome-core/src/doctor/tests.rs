@@ -106,6 +106,7 @@ pub(super) fn order() -> Order {
         accepted: Vec::new(),
         fence: FenceMode::Terminate,
         sources: alloc::vec![address(OVERLAY), address(PRIMARY)],
+        controls: Vec::new(),
     }
 }
 

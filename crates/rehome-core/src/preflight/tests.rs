@@ -65,6 +65,7 @@ fn order() -> Order {
         accepted: Vec::new(),
         fence: FenceMode::Terminate,
         sources: Vec::new(),
+        controls: Vec::new(),
     }
 }
 

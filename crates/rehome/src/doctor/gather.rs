@@ -49,7 +49,9 @@ pub(super) async fn gather(args: &RunArgs, order: &Order, from: &[Option<Ipv4Add
     if let Ok(prober) = &mut prober {
         let primary = wanted(order, &facts).primary;
         let wait = args.policy().timeout;
-        facts.pings = pings(prober, from, order.vip, primary, wait).await;
+        let targets = [Some(order.vip.address), primary].into_iter().flatten();
+        let targets: Vec<_> = targets.chain(order.controls.iter().copied()).collect();
+        facts.pings = pings(prober, from, &targets, wait).await;
     }
     facts
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use nix::ifaddrs::getifaddrs;
 use rehome_core::doctor::{Machine, OwnAddress, Ping, Way};
-use rehome_core::net::Vip;
 use rehome_core::preflight::Refusal;
 use rehome_core::record::Record;
 use tokio::time::{Instant, timeout_at};
@@ -79,15 +78,13 @@ fn addresses() -> Vec<OwnAddress> {
     addresses
 }
 
-/// A few probes from each of our addresses to the VIP and to the holder's own address.
+/// A few probes from each of our addresses to each target.
 pub(super) async fn pings(
     prober: &mut Prober,
     from: &[Option<Ipv4Addr>],
-    vip: Vip,
-    primary: Option<Ipv4Addr>,
+    targets: &[Ipv4Addr],
     wait: Duration,
 ) -> Vec<Ping> {
-    let targets: Vec<Ipv4Addr> = [Some(vip.address), primary].into_iter().flatten().collect();
     let mut pings: Vec<Ping> = targets
         .iter()
         .flat_map(|target| from.iter().map(|source| (*source, *target)))

@@ -28,7 +28,7 @@ fn an_address_of_a_block_that_the_vpc_got_later_is_found() {
     let lab = Lab::unthrottled(&[]);
     let inside = [("--route-destination", "100.64.0.10/32")];
     // Nobody answers there, and no table carries it.
-    let others = ["route-set", "answers", "monitor-address", "holder"];
+    let others = ["route-set", "client-subnets", "answers", "monitor-address", "holder"];
     let found = doctor(&lab, &inside, &[]);
     found.has("vip-outside-vpc", "ok", "100.64.0.10/32 lies outside 172.31.0.0/16", "");
     found.only(4, &others);
@@ -79,7 +79,7 @@ fn propagated_and_longer_routes_full_tables_and_gateways_tables_are_found() {
     let found = doctor(&lab, &[], &[]);
     found.has("route-quota", "warning", "has 500 of 500 routes", "Service Quotas");
     found.has("write-permissions", "failure", "RouteLimitExceeded", "");
-    found.only(4, &["route-quota", "write-permissions", "route-set", "answers"]);
+    found.only(4, &["route-quota", "write-permissions", "route-set", "client-subnets", "answers"]);
     lab.undo(&["routes", &table, "500"]);
     lab.route("CreateRoute", &table, DESTINATION, Some(&holder));
 

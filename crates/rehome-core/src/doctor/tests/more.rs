@@ -27,7 +27,32 @@ fn wide_overlay(order: &mut Order, facts: &mut Facts) {
     facts.machine.addresses = alloc::vec![own(PRIMARY, 20), own("10.8.0.100", 16)];
 }
 
+/// Two control targets, of which some answer.
+fn control_targets(order: &mut Order, facts: &mut Facts, answers: [bool; 2]) {
+    for (target, heard) in ["172.31.16.20", "172.31.32.20"].into_iter().zip(answers) {
+        let target = address(target);
+        order.controls.push(target);
+        facts.pings.push(Ping { source: Some(address(PRIMARY)), target, heard: Ok(heard) });
+    }
+}
+
 const PATHS: &[Row] = &[
+    (
+        "no control target answers",
+        |o, f| control_targets(o, f, [false, false]),
+        "control-targets",
+        Failure,
+        "172.31.16.20: silent, and while no control target answers nothing is moved",
+        "name another",
+    ),
+    (
+        "one control target is silent",
+        |o, f| control_targets(o, f, [true, false]),
+        "control-targets",
+        Warning,
+        "172.31.32.20: silent",
+        "let it answer",
+    ),
     (
         "requests to a candidate's subnet denied at the monitor's",
         |_, f| {
