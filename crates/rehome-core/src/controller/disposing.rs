@@ -196,6 +196,12 @@ impl Controller {
         if disposal.why != Leftover::Former && !ours {
             return Next::Keep("it doesn't carry our tags".to_string());
         }
+        // What was launched for a move after the present one is somebody's who knows more than we.
+        let generation = instance.tags.get(&format!("{TAG_PREFIX}generation"));
+        let generation = generation.and_then(|text| text.parse::<u64>().ok());
+        if generation.is_some_and(|generation| generation > self.record.generation + 1) {
+            return Next::Keep("its tag tells of a later move than any we know".to_string());
+        }
         let Some(Seen { asked, what: Ok(tables) }) = &self.views.tables else { return Next::Wait };
         let fresh = *asked >= begun;
         let routed = tables.iter().flat_map(|table| &table.routes).any(|route| {

@@ -305,7 +305,9 @@ impl Controller {
             Some(instance) if !instance.state.is_ending() => self.dispose_stray(now, instance),
             Some(_) => {}
             None => {
+                let before = self.record.lost_launches.len();
                 self.record.lost_launches.retain(|lost| lost.token != token || !given_up(lost));
+                self.unsaved |= self.record.lost_launches.len() < before;
                 return;
             }
         }

@@ -7,6 +7,7 @@ use crate::world::InstanceState;
 mod decisions;
 mod hostile;
 mod limits;
+mod matrix;
 mod sight;
 mod world;
 

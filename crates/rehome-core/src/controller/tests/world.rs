@@ -1,6 +1,6 @@
 //! A small EC2 and network for the machine's tests: only what the stories need, in virtual time.
 
-use alloc::collections::{BTreeMap, BinaryHeap};
+use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use core::cmp::Reverse;
 use core::net::Ipv4Addr;
 
@@ -36,6 +36,61 @@ fn eni(instance: &InstanceId) -> InterfaceId {
 
 /// Whether and how a call fails, and whether it has its effect all the same.
 pub(super) type Fault = Box<dyn FnMut(&Call, Mono) -> Option<(CallError, bool)>>;
+
+/// What goes wrong with the first call of this kind that is made in this phase.
+#[derive(Clone, Debug)]
+pub(super) struct Trap {
+    pub(super) phase: &'static str,
+    pub(super) action: &'static str,
+    pub(super) wrong: Wrong,
+    pub(super) sprung: bool,
+    /// The process dies when it has handled the answer to this one.
+    call: Option<CallId>,
+}
+
+impl Trap {
+    pub(super) fn new(phase: &'static str, action: &'static str, wrong: Wrong) -> Trap {
+        Trap { phase, action, wrong, sprung: false, call: None }
+    }
+}
+
+/// How a call goes wrong; after each the process is killed and started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrong {
+    /// The process dies before it sends it.
+    NotSent,
+    /// It takes effect, and the process dies before an answer comes.
+    Unanswered,
+    /// The process dies, and the call reaches EC2 five seconds later.
+    LandsLate,
+    /// It takes effect, its answer is lost, and the process dies when it has found out.
+    AnswerLost,
+    /// The answer takes eight seconds.
+    AnswerLate,
+    /// EC2 refuses it with this code and message.
+    Refused(&'static str, &'static str),
+}
+
+/// Where a controller stands, as finely as the record tells.
+fn phase(record: &Record) -> &'static str {
+    use crate::record::Stage;
+    let Some(moving) = &record.moving else {
+        return match record.disposals.as_slice() {
+            [] if record.lost_launches.is_empty() => "watching",
+            [] => "looking for a lost launch",
+            disposals if disposals.iter().any(|one| one.ordered) => "ending a leftover",
+            _ => "looking at a leftover",
+        };
+    };
+    match (moving.stage, &moving.attempt) {
+        (Stage::Preparing, None) => "choosing a place",
+        (Stage::Preparing, Some(attempt)) if attempt.instance.is_none() => "launching",
+        (Stage::Preparing, Some(_)) => "proving",
+        (Stage::Cutting, _) => "cutting",
+        (Stage::Verifying, _) => "verifying",
+        (Stage::RollingBack, _) => "rolling back",
+    }
+}
 
 /// A machine of this world.
 #[derive(Clone, Debug)]
@@ -93,6 +148,13 @@ pub(super) struct World {
     pub(super) failing_zones: Vec<Az>,
     /// Machines of others that answer pings, as long as the network does.
     pub(super) neighbors: Vec<Ipv4Addr>,
+    /// What goes wrong once, and the crash that follows.
+    pub(super) trap: Option<Trap>,
+    /// In which phases which calls were made.
+    pub(super) seen: BTreeSet<(&'static str, &'static str)>,
+    /// Calls that reach EC2 only then, whatever became of who sent them.
+    late: Vec<(Mono, Call)>,
+    crashed: bool,
     /// Whether each event is also given to a controller restored from its serialized form.
     pub(super) restored: bool,
     voided: bool,
@@ -226,6 +288,10 @@ impl World {
             scheduled: Vec::new(),
             failing_zones: Vec::new(),
             neighbors: alloc::vec![NEIGHBOR],
+            trap: None,
+            seen: BTreeSet::new(),
+            late: Vec::new(),
+            crashed: false,
             restored: false,
             voided: false,
             performed: 0,
@@ -275,6 +341,15 @@ impl World {
             controller.next_wakeup().map(|wakeup| wakeup.at)
         };
         let event = self.events.peek().map(|Reverse((at, _))| *at);
+        let late = self.late.first().map(|(at, _)| *at);
+        if let Some(at) = late.filter(|at| [wakeup, event].iter().flatten().all(|due| at <= due)) {
+            self.now = at.max(self.now);
+            let (_, call) = self.late.remove(0);
+            self.grow_up();
+            let _ = self.effect(&call);
+            self.fresh |= wakeup.is_some_and(|at| at <= self.now);
+            return true;
+        }
         let Some(next) = [wakeup, event].into_iter().flatten().min() else { return false };
         let next = next.max(self.now);
         if next > self.until {
@@ -310,6 +385,15 @@ impl World {
             let mut restored: Controller = serde_json::from_str(&text).unwrap();
             restored.handle(self.now, event.clone())
         });
+        let handled = match &event {
+            Event::CallDone(id, _) => Some(*id),
+            Event::Answers(_)
+            | Event::Unsent(..)
+            | Event::Paused(_)
+            | Event::Stop
+            | Event::NotPersisted
+            | Event::Tick => None,
+        };
         let actions = controller.handle(self.now, event);
         assert!(restored.is_none_or(|others| others == actions), "a restored one does otherwise");
         self.voided = false;
@@ -327,7 +411,56 @@ impl World {
                 }
             }
             self.perform(action);
+            if core::mem::take(&mut self.crashed) {
+                self.restart();
+                return;
+            }
         }
+        let trap = self.trap.as_mut().filter(|trap| handled.is_some() && trap.call == handled);
+        if let Some(trap) = trap {
+            trap.call = None;
+            self.restart();
+        }
+    }
+
+    /// Whether the trap is for this call, and was sprung by it.
+    fn springs(&mut self, id: CallId, call: &Call) -> bool {
+        let phase = phase(self.controller.as_ref().unwrap().record());
+        self.seen.insert((phase, call.action()));
+        let Some(trap) = self.trap.as_mut().filter(|trap| !trap.sprung) else { return false };
+        if trap.phase != phase || trap.action != call.action() {
+            return false;
+        }
+        trap.sprung = true;
+        let (wrong, lost) = (trap.wrong, CallError::NoAnswer("timeout".into()));
+        trap.call = match wrong {
+            Wrong::NotSent | Wrong::Unanswered | Wrong::LandsLate => None,
+            Wrong::AnswerLost | Wrong::AnswerLate | Wrong::Refused(..) => Some(id),
+        };
+        match wrong {
+            Wrong::NotSent => self.crashed = true,
+            Wrong::Unanswered => {
+                let _ = self.answer(call);
+                self.crashed = true;
+            }
+            Wrong::LandsLate => {
+                self.late.push((self.now + secs(5), call.clone()));
+                self.crashed = true;
+            }
+            Wrong::AnswerLost => {
+                let _ = self.answer(call);
+                self.later(2_000, Event::CallDone(id, Box::new(Err(lost))));
+            }
+            Wrong::AnswerLate => {
+                let result = self.answer(call);
+                self.later(8_000, Event::CallDone(id, Box::new(result)));
+            }
+            Wrong::Refused(code, message) => {
+                let error = CallError::Refused { code: code.into(), message: message.into() };
+                self.later(200, Event::CallDone(id, Box::new(Err(error))));
+            }
+        }
+        true
     }
 
     fn later(&mut self, ms: u64, event: Event) {
@@ -345,6 +478,7 @@ impl World {
                     Event::CallDone(id, Box::new(Err(CallError::NotSent("state".into())))),
                 );
             }
+            Action::Call { id, call, .. } if self.springs(id, &call) => {}
             Action::Call { id, call, .. } => {
                 let result = self.answer(&call);
                 self.later(200, Event::CallDone(id, Box::new(result)));
@@ -486,12 +620,22 @@ impl World {
                 Ok(Reply::Done)
             }
             Call::ReplaceRoute { table, interface, .. } => {
-                assert!(self.tables[table].is_some(), "replaced a route that isn't there");
+                if self.tables[table].is_none() {
+                    return Err(CallError::Refused {
+                        code: "InvalidParameterValue".into(),
+                        message: "There is no route defined for it".into(),
+                    });
+                }
                 self.tables.insert(table.clone(), Some(interface.clone()));
                 Ok(Reply::Done)
             }
             Call::CreateRoute { table, interface, .. } => {
-                assert!(self.tables[table].is_none(), "created a route that is there");
+                if self.tables[table].is_some() {
+                    return Err(CallError::Refused {
+                        code: "RouteAlreadyExists".into(),
+                        message: String::new(),
+                    });
+                }
                 self.tables.insert(table.clone(), Some(interface.clone()));
                 Ok(Reply::Done)
             }
@@ -713,6 +857,25 @@ impl World {
 
     pub(super) fn has_line(&self, text: &str) -> bool {
         self.lines.iter().any(|line| line.contains(text))
+    }
+
+    /// Whether nothing is under way, nothing is left to be looked at, and the address is served
+    /// from its holder by every table.
+    pub(super) fn is_settled(&self) -> bool {
+        let holder = eni(&self.holder());
+        self.record.moving.is_none()
+            && self.record.disposals.is_empty()
+            && self.record.lost_launches.is_empty()
+            && self.late.is_empty()
+            && self.tables.values().all(|target| target.as_ref() == Some(&holder))
+            && self.hears(None, self.record.vip.address)
+    }
+
+    /// The last lines but for how the holder is.
+    pub(super) fn tail(&self) -> String {
+        let told = |line: &&String| !line.contains(" in AZ us-east-1") || line.contains("given up");
+        let lines: Vec<&str> = self.lines.iter().filter(told).map(String::as_str).collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
     pub(super) fn assert_all_routed(&self, name: &str) {
