@@ -190,3 +190,21 @@ fn a_recorded_failover_is_replayed_with_the_same_decisions() {
     let finished = asked(&lab, &["replay", "/var/tmp/state/10.0.0.10.json"]);
     assert_eq!((finished.code, finished.errors().len()), (Some(1), 1), "{finished:#?}");
 }
+
+#[test]
+fn a_disk_that_takes_no_recording_is_told_once_and_stops_nothing() {
+    let lab = Lab::up("instant");
+    let broken = "mkdir -m 700 /var/tmp/state && cd /var/tmp/state && \
+                  ln -s /dev/full 10.0.0.10.events.jsonl && mkdir 10.0.0.10.history.jsonl";
+    lab.script("monitor", broken);
+    let mut controller = Controller::start(&lab, &["--state-dir", "/var/tmp/state"]);
+    controller.is_well();
+    lab.break_(&lab.holder.id, "crash");
+    controller.moves();
+    let stderr = controller.stderr();
+    for what in ["events", "decisions"] {
+        let words = format!("{what} are no longer written down");
+        let told = stderr.iter().filter(|line| line.contains(&words)).count();
+        assert_eq!(told, 1, "{what}: {stderr:#?}");
+    }
+}
