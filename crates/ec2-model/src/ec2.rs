@@ -132,6 +132,28 @@ impl Ec2 {
         Err(ApiError::unauthorized(caller, tags, &self.arn("instance", "*"), &encoded))
     }
 
+    /// The door that [`Ec2::call`] goes through, without what is behind it: throttling and injected
+    /// faults. For a caller that reads again what nothing has changed since, and knows the answer.
+    ///
+    /// # Errors
+    /// As [`Ec2::call`], before the action itself.
+    pub fn knock(&mut self, now: Time, caller: &Caller, request: &Request) -> Result<(), ApiError> {
+        self.advance(now);
+        if !self.buckets.admit(self.now, request) {
+            return Err(ApiError::request_limit_exceeded());
+        }
+        if self.faults.is_empty() {
+            return Ok(());
+        }
+        let scope = self.scope(request);
+        for when in [When::Before, When::After] {
+            if let Some(blow) = self.faults.strike(when, request.action(), &scope) {
+                return Err(self.answer_blow(blow, caller, request));
+            }
+        }
+        Ok(())
+    }
+
     /// The same by the operator's own hand: never throttled, struck by no fault, never stale,
     /// and not held up by a zone in trouble.
     ///

@@ -113,6 +113,10 @@ impl FaultEffect {
 }
 
 impl Faults {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     pub(crate) fn strike(&mut self, when: When, action: &str, scope: &Scope) -> Option<Blow> {
         let after = when == When::After;
         self.first(action, scope, |f| if f.after == after { f.effect.blow() } else { None })
