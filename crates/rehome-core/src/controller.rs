@@ -117,11 +117,12 @@ pub enum Action {
 }
 
 /// When to call [`Controller::handle`] at the latest, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wakeup {
     /// When.
     pub at: Mono,
-    /// What is due then.
+    /// What is due then; for whoever looks on, and not kept.
+    #[serde(skip)]
     pub why: &'static str,
 }
 
@@ -176,8 +177,8 @@ struct Flight {
     sent: Mono,
 }
 
-/// Keeps one VIP alive. See the module's page. Its serialized form is all of it: a recording goes on
-/// from there as the controller itself would.
+/// Keeps one VIP alive. See the module's page. Its serialized form is all of it: what is restored
+/// from that goes on as the controller itself would.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Controller {
     setup: Setup,
@@ -204,7 +205,7 @@ pub struct Controller {
     looks: disposing::Looks,
     told: telling::Told,
     deciding: deciding::Deciding,
-    expected: Option<Mono>,
+    expected: Option<Wakeup>,
     now: Mono,
     token_refused: bool,
     resave_at: Option<Mono>,
@@ -274,7 +275,7 @@ impl Controller {
             return Vec::new();
         }
         self.now = now;
-        let asleep = self.expected.is_some_and(|at| now > at + STALL);
+        let asleep = self.expected.is_some_and(|wakeup| now > wakeup.at + STALL);
         self.on_event(now, event);
         if asleep {
             self.probing.void();
@@ -283,13 +284,18 @@ impl Controller {
         if self.unsaved && self.resave_at.is_none_or(|at| at <= now) {
             self.persist();
         }
-        self.expected = self.next_wakeup().map(|wakeup| wakeup.at);
+        self.expected = self.due();
         core::mem::take(&mut self.actions)
     }
 
-    /// When to call [`handle`](Self::handle) again if nothing happens until then.
+    /// When to call [`handle`](Self::handle) again if nothing happens until then; nothing before
+    /// the first event.
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Wakeup> {
+        self.expected.filter(|_| !self.stopped)
+    }
+
+    fn due(&self) -> Option<Wakeup> {
         if self.stopped {
             return None;
         }
@@ -504,6 +510,10 @@ impl Controller {
 
     /// The verdict at `now`.
     fn verdict(&self, now: Mono) -> crate::verdict::Verdict {
+        // What it would be anyway, without gathering what isn't asked for: after almost every event.
+        if self.vip_hearing(now) == Hearing::Answers {
+            return crate::verdict::Verdict::Healthy;
+        }
         judge(&self.evidence(now))
     }
 

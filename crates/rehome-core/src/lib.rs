@@ -8,8 +8,9 @@
 //! Reading order: the words ([`time`], [`names`], [`net`]), what is observed ([`world`],
 //! [`fault`]), what is wanted ([`spec`], [`placement`], [`policy`]), what is asked of the outside
 //! ([`call`]), the judgment ([`probe`], [`verdict`]), the memory ([`record`]), the
-//! beginning ([`preflight`]), the machine ([`controller`]) and what it decided ([`decision`]). Beside it: what has to be so before
-//! any of it can work ([`doctor`]), and what all that may do ([`permissions`]).
+//! beginning ([`preflight`]), the machine ([`controller`]) and what it decided ([`decision`]).
+//! Beside it: what has to be so before any of it can work ([`doctor`]), and what all that may do
+//! ([`permissions`]).
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 

@@ -4,7 +4,7 @@
 //! overdue, and says one of three things: it answers, it is silent, or we don't know. What could
 //! not be sent is never counted as lost.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use core::time::Duration;
 
@@ -28,13 +28,15 @@ pub struct ProbeId(pub u64);
 struct Sent {
     at: Mono,
     deadline: Mono,
-    lost: bool,
 }
 
 /// The history of one path, as short as the questions asked of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathLog {
+    /// Under way, in the order of their deadlines.
     sent: BTreeMap<ProbeId, Sent>,
+    /// Overdue; an answer may still come.
+    lost: VecDeque<ProbeId>,
     answered_at: Option<Mono>,
     answered_ever: bool,
     answers_in_row: u32,
@@ -66,15 +68,17 @@ pub enum Hearing {
 impl PathLog {
     /// Notes a probe on its way.
     pub fn on_sent(&mut self, probe: ProbeId, at: Mono, deadline: Mono) {
-        while self.sent.len() >= SENT_MAX {
-            self.sent.pop_first();
+        while self.sent.len() + self.lost.len() >= SENT_MAX {
+            if self.lost.pop_front().is_none() {
+                self.sent.pop_first();
+            }
         }
-        self.sent.insert(probe, Sent { at, deadline, lost: false });
+        self.sent.insert(probe, Sent { at, deadline });
     }
 
     /// Notes that a probe could not be sent.
     pub fn on_unsent(&mut self, probe: ProbeId, at: Mono, why: String) {
-        self.sent.remove(&probe);
+        self.forget(probe);
         self.unsent = Some((at, why));
         self.answers_in_row = 0;
         self.losses = 0;
@@ -84,7 +88,7 @@ impl PathLog {
     /// Notes an answer; false where the probe isn't one of this path's. A late answer counts:
     /// whatever answers is alive.
     pub fn on_answer(&mut self, probe: ProbeId, at: Mono) -> bool {
-        if self.sent.remove(&probe).is_none() {
+        if !self.forget(probe) {
             return false;
         }
         self.answered_at = Some(self.answered_at.map_or(at, |before| before.max(at)));
@@ -97,11 +101,21 @@ impl PathLog {
         true
     }
 
+    fn forget(&mut self, probe: ProbeId) -> bool {
+        let under_way = self.sent.remove(&probe).is_some();
+        let overdue = self.lost.iter().position(|lost| *lost == probe);
+        if let Some(index) = overdue {
+            self.lost.remove(index);
+        }
+        under_way || overdue.is_some()
+    }
+
     /// Counts the probes that are overdue at `now` as lost, and says how many there were.
     pub fn expire(&mut self, now: Mono) -> u32 {
         let mut expired = 0;
-        for sent in self.sent.values_mut().filter(|sent| !sent.lost && sent.deadline <= now) {
-            sent.lost = true;
+        while let Some(first) = self.sent.first_entry().filter(|e| e.get().deadline <= now) {
+            let (probe, sent) = first.remove_entry();
+            self.lost.push_back(probe);
             expired += 1;
             // A probe that was sent before the last answer came says nothing about now.
             if self.answered_at.is_some_and(|answered| answered > sent.at) {
@@ -128,6 +142,7 @@ impl PathLog {
     /// something new is heard or missed.
     pub fn void(&mut self) {
         self.sent.clear();
+        self.lost.clear();
         self.unsent = None;
         self.well_since = None;
         self.answered_at = None;
@@ -139,13 +154,13 @@ impl PathLog {
     /// When the next probe under way is overdue.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Mono> {
-        self.sent.values().filter(|sent| !sent.lost).map(|sent| sent.deadline).min()
+        self.sent.first_key_value().map(|(_, sent)| sent.deadline)
     }
 
     /// Whether `probe` is one of this path's that hasn't been answered.
     #[must_use]
     pub fn knows(&self, probe: ProbeId) -> bool {
-        self.sent.contains_key(&probe)
+        self.sent.contains_key(&probe) || self.lost.contains(&probe)
     }
 
     /// When the first probe was sent that was lost since the last answer.

@@ -50,19 +50,25 @@ impl Controller {
             return;
         }
         self.heal_check(now);
-        let Some(Seen { asked, what: Ok(tables) }) = &self.views.tables else { return };
-        let (asked, tables) = (*asked, tables.clone());
-        let ours = |table: &&RouteTable| self.record.route_set.contains(&table.id);
-        for table in tables.iter().filter(ours).cloned().collect::<Vec<_>>() {
-            // A reading from before our own repair says nothing about it.
-            let healed = self.healing.healed_at.get(&table.id);
-            if healed.is_some_and(|at| *at >= asked) {
-                continue;
-            }
-            if let Some(ailment) = self.ailment(&table) {
-                self.heal(now, &table, ailment);
-            }
+        // The tables are looked at after every event, and almost never ail.
+        for (table, ailment) in self.ailing() {
+            self.heal(now, &table, ailment);
         }
+    }
+
+    /// Tables of ours whose route isn't right by the last reading.
+    fn ailing(&self) -> Vec<(RouteTable, Ailment)> {
+        let Some(Seen { asked, what: Ok(tables) }) = &self.views.tables else { return Vec::new() };
+        // A reading from before our own repair says nothing about it.
+        let told = |table: &&RouteTable| {
+            self.record.route_set.contains(&table.id)
+                && self.healing.healed_at.get(&table.id).is_none_or(|at| at < asked)
+        };
+        let ail = |table: &RouteTable| {
+            let ailment = self.ailment(table)?;
+            Some((table.clone(), ailment))
+        };
+        tables.iter().filter(told).filter_map(ail).collect()
     }
 
     fn ailment(&self, table: &RouteTable) -> Option<Ailment> {

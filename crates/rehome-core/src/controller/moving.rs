@@ -89,19 +89,23 @@ impl Controller {
     /// routes lead to a candidate because the old holder is gone, they stay there meanwhile.
     pub(super) fn renew_move(&mut self, now: Mono) {
         let order = self.order_of_places();
-        let Some(moving) = &mut self.record.moving else { return };
+        let Some(moving) = &self.record.moving else { return };
         self.unsaved = true;
         if moving.cut_to.is_none() && moving.attempt.is_none() {
             self.record.moving = None;
             return;
         }
         let reason = moving.reason.clone();
-        moving.tried.clear();
-        moving.launches = 0;
-        moving.order = order;
-        match self.reason_not_to(now, &reason) {
-            Some(why) => self.hold(now, self.setup.policy.hold, why),
-            None => self.count_move(now, &reason),
+        if let Some(why) = self.reason_not_to(now, &reason) {
+            // Its launches stay spent: a process that starts in this hold goes on with them.
+            self.hold(now, self.setup.policy.hold, why);
+            return;
+        }
+        self.count_move(now, &reason);
+        if let Some(moving) = &mut self.record.moving {
+            moving.tried.clear();
+            moving.launches = 0;
+            moving.order = order;
         }
     }
 

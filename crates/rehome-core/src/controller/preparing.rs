@@ -246,8 +246,8 @@ impl Controller {
             return;
         }
         match result {
-            Ok(Reply::Instances(found)) => match found.into_iter().next() {
-                Some(instance) => self.on_instance(now, &instance),
+            Ok(Reply::Instances(found)) => match live_first(&found) {
+                Some(instance) => self.on_instance(now, instance),
                 None => self.on_no_instance(now),
             },
             Ok(_) => {}
@@ -301,16 +301,14 @@ impl Controller {
         let late = self.setup.policy.invisible_max.as_secs();
         let unix = self.unix(now);
         let given_up = |lost: &LostLaunch| unix.0.saturating_sub(lost.since.0) > late;
-        match found.first() {
-            Some(instance) if !instance.state.is_ending() => self.dispose_stray(now, instance),
-            Some(_) => {}
-            None => {
-                let before = self.record.lost_launches.len();
-                self.record.lost_launches.retain(|lost| lost.token != token || !given_up(lost));
-                self.unsaved |= self.record.lost_launches.len() < before;
-                return;
-            }
-        }
+        // One that has ended may be of another time; what is still on its way shows itself later.
+        let Some(instance) = live_first(&found).filter(|one| !one.state.is_ending()) else {
+            let before = self.record.lost_launches.len();
+            self.record.lost_launches.retain(|lost| lost.token != token || !given_up(lost));
+            self.unsaved |= self.record.lost_launches.len() != before;
+            return;
+        };
+        self.dispose_stray(now, instance);
         self.record.lost_launches.retain(|lost| lost.token != token);
         self.unsaved = true;
     }
@@ -464,6 +462,11 @@ impl Controller {
         self.token_in_doubt = false;
         self.retry_at.remove(LAUNCH);
         let Some(attempt) = attempt else { return };
+        // A call without an answer may still be on its way.
+        if attempt.maybe_sent && attempt.instance.is_none() {
+            let since = self.unix(now);
+            self.record.lost_launches.push(LostLaunch { token: attempt.token.clone(), since });
+        }
         if let Some(id) = attempt.instance.clone() {
             self.record.remember_former(&id);
             if last {
@@ -515,6 +518,12 @@ impl Controller {
         });
         self.unsaved = true;
     }
+}
+
+/// What a token brought: the one that lives, where there is one. A token of an earlier record may
+/// have brought another one in another zone, long ended.
+fn live_first(found: &[Instance]) -> Option<&Instance> {
+    found.iter().find(|instance| !instance.state.is_ending()).or_else(|| found.first())
 }
 
 /// Whether a launch died of something that every zone would bring again: a key, a limit, a snapshot

@@ -1,6 +1,6 @@
 //! When what is probed from where, and what the probes say together.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -90,7 +90,7 @@ impl Probing {
     /// The VIP from all sources together: any source that hears it means that it is served; what
     /// could not be sent from one source says nothing where another source could. Once some
     /// sources have `heard` it, the silence of the others is nothing new.
-    pub(super) fn vip(&self, heard: &BTreeSet<usize>, policy: &Policy, now: Mono) -> Hearing {
+    pub(super) fn vip(&self, heard: &[usize], policy: &Policy, now: Mono) -> Hearing {
         let mut unknown = None;
         let mut deaf = false;
         let mut silent: Option<(Mono, u32)> = None;
@@ -269,11 +269,6 @@ impl Controller {
     /// Sends a round of probes when it is due: at ease while all is well, sharp while something is
     /// doubtful or a move is waiting for an answer.
     pub(super) fn step_probes(&mut self, now: Mono) {
-        let wanted = self.wanted_paths();
-        self.probing.logs.retain(|path, _| wanted.contains_key(path));
-        for path in wanted.keys() {
-            self.probing.logs.entry(path.clone()).or_default();
-        }
         let policy = &self.setup.policy;
         let sharp = self.is_sharp(now);
         let step = if sharp { policy.burst_interval() } else { policy.interval };
@@ -285,6 +280,8 @@ impl Controller {
             return;
         }
         let deadline = now + policy.timeout;
+        let wanted = self.wanted_paths();
+        self.probing.logs.retain(|path, _| wanted.contains_key(path));
         for (path, target) in wanted {
             let probe = ProbeId(self.probing.next_id);
             self.probing.next_id += 1;
@@ -319,7 +316,8 @@ impl Controller {
     pub(super) fn vip_hearing(&self, now: Mono) -> Hearing {
         let known = |source: &Option<Ipv4Addr>| self.record.heard_by.contains(source);
         let heard = self.setup.sources.iter().enumerate();
-        let heard = heard.filter(|(_, source)| known(source)).map(|(index, _)| index).collect();
+        let heard: Vec<usize> =
+            heard.filter(|(_, source)| known(source)).map(|(index, _)| index).collect();
         self.probing.vip(&heard, &self.setup.policy, now)
     }
 

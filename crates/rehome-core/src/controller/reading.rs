@@ -8,6 +8,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ use crate::say::{Line, StateSeen};
 use crate::time::Mono;
 use crate::verdict::{HolderSeen, Seen};
 use crate::world::{
-    Instance, InstanceState, PathPart, RouteState, RouteTable, Status, Target, Zone,
+    Instance, InstanceState, PathPart, Route, RouteState, RouteTable, Status, Target, Zone,
 };
 
 /// Lost probes in a row that make EC2 be asked out of turn.
@@ -261,8 +262,10 @@ impl Controller {
             }
             Ok(Reply::Statuses(statuses)) => self.on_statuses(flight.sent, statuses),
             Ok(Reply::Tables(tables)) => {
+                let known = self.views.tables.as_ref().and_then(|seen| seen.what.as_ref().ok());
+                let same = known == Some(&tables);
                 self.views.tables = Some(Seen { asked: flight.sent, what: Ok(tables) });
-                let parts = self.table_parts();
+                let parts = if same { Vec::new() } else { self.table_parts() };
                 if let Some(Seen { what: Ok(known), .. }) = &mut self.views.path {
                     known.retain(|part| parts.iter().all(|other| other.name != part.name));
                     known.extend(parts);
@@ -294,8 +297,7 @@ impl Controller {
         let ids: BTreeSet<&TableId> =
             ends.into_iter().flatten().filter_map(|subnet| table_of(subnet, tables)).collect();
         let part = |table: &RouteTable| {
-            let others =
-                table.routes.iter().filter(|r| r.destination != self.record.vip.destination);
+            let others = table.routes.iter().filter(|route| self.is_on_the_way(route));
             let mut lines: Vec<String> =
                 others.map(|route| format!("{} {}", route.destination, route.target)).collect();
             lines.sort();
@@ -303,6 +305,18 @@ impl Controller {
             PathPart { name: format!("route table {}", table.id), digest }
         };
         tables.iter().filter(|table| ids.contains(&table.id)).map(part).collect()
+    }
+
+    /// Whether a route can matter to packets between us and the holder. Other overlay addresses in
+    /// the same table move on their own, and often at the same time as ours.
+    fn is_on_the_way(&self, route: &Route) -> bool {
+        let to = route.destination;
+        let near = self.setup.sources.iter().flatten();
+        let covers = |address: &Ipv4Addr| to.contains(*address);
+        to != self.record.vip.destination
+            && (to.prefix() < 32
+                || to.contains(self.record.holder.address)
+                || near.into_iter().any(covers))
     }
 
     /// Whether an answer is about the present holder: one that was asked before a move ended isn't.

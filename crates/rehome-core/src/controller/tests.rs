@@ -212,6 +212,18 @@ fn a_path_that_changed_is_held_and_named() {
 }
 
 #[test]
+fn a_move_of_another_address_in_the_same_table_closes_no_path() {
+    let mut world = World::new();
+    world.other_destination = "10.0.0.11/32";
+    world.other_route = Some("eni-0000000c".into());
+    world.run(secs(60));
+    world.kill("i-0000000a");
+    world.other_route = Some("eni-0000000d".into());
+    world.run(secs(120));
+    world.assert_moved("i-00000001");
+}
+
+#[test]
 fn a_changed_table_on_the_way_is_held_and_named() {
     let mut world = World::new();
     world.run(secs(60));

@@ -27,11 +27,11 @@ pub(super) fn ambiguous(order: &Order, snapshot: &Snapshot) -> Option<Refusal> {
     }
     Some(Refusal::new(
         format!(
-            "there is no state file for {}, and what AWS shows can be read in more than one way: {}",
+            "there is no state file for {}, but what AWS shows can be read in several ways: {}",
             order.vip,
             shown(order, snapshot)
         ),
-        "`rehome adopt` with these flags, and --instance-id of the one that serves, makes a new one",
+        "`rehome adopt` with these flags, and --instance-id of the one that serves, makes one",
     ))
 }
 
@@ -63,7 +63,7 @@ fn chosen(order: &Order, snapshot: &Snapshot, notes: &mut Vec<String>) -> Result
     match named.filter(|named| !named.state.is_leaving()).or(only) {
         Some(instance) => holder::begin(order, instance, snapshot),
         None => Err(Refusal::new(
-            format!("what AWS shows can be read in more than one way: {}", shown(order, snapshot)),
+            format!("what AWS shows can be read in several ways: {}", shown(order, snapshot)),
             refusal.hint,
         )),
     }

@@ -1,6 +1,7 @@
 //! Where rehome holds back: first starts, signals, and what it says of its own limits.
 
 use super::*;
+use crate::record::LostLaunch;
 use crate::world::InstanceState;
 
 use super::world::{World, az, id, secs, throttled};
@@ -167,4 +168,65 @@ fn leftovers_of_one_zone_are_read_with_one_call() {
     world.run(secs(60));
     assert_eq!(most.get(), 2);
     assert!(world.has_line("i-0000000b kept: it doesn't carry our tags"), "{:#?}", world.lines);
+}
+
+#[test]
+fn a_start_within_the_hold_of_a_spent_budget_launches_nothing_more() {
+    let mut world = World::with(|setup| setup.policy.moves_per_hour = 1);
+    world.run(secs(60));
+    world.dies_pending = ["us-east-1a", "us-east-1b", "us-east-1c"].map(az).into();
+    world.kill("i-0000000a");
+    world.run(secs(500));
+    assert!(world.has_line("budget spent: 1 moves in the last hour"), "{:#?}", world.lines);
+    let launched = world.launches();
+    world.restart();
+    world.run(secs(200));
+    assert_eq!(world.launches(), launched, "{:#?}", world.lines);
+}
+
+#[test]
+fn a_launch_without_an_answer_is_looked_for_after_its_attempt_has_ended() {
+    let mut world = World::new();
+    world.run(secs(60));
+    let token = world.record.token(1);
+    let mut calls = 0;
+    world.fault = Some(alloc::boxed::Box::new(move |call, _| {
+        if !matches!(call, Call::Launch(_)) {
+            return None;
+        }
+        calls += 1;
+        let code = "InsufficientInstanceCapacity".into();
+        match calls {
+            1 => Some((CallError::NoAnswer("timeout".into()), false)),
+            2 => Some((CallError::Refused { code, message: String::new() }, false)),
+            _ => None,
+        }
+    }));
+    world.kill("i-0000000a");
+    world.run(secs(60));
+    world.assert_moved("i-00000001");
+    let lost = |world: &World| world.record.lost_launches.iter().any(|lost| lost.token == token);
+    assert!(lost(&world), "{:#?}", world.lines);
+    world.run(secs(400));
+    assert!(!lost(&world), "it can't turn up any more");
+}
+
+#[test]
+fn of_what_a_lost_launch_brought_the_live_one_is_found() {
+    let mut world = World::new();
+    let token = world.record.token(7);
+    let since = Unix(1_800_000_010);
+    world.record.lost_launches.push(LostLaunch { token: token.clone(), since });
+    let tags = world.record.tags(7);
+    for (name, state) in
+        [("i-00000007", InstanceState::Terminated), ("i-00000008", InstanceState::Running)]
+    {
+        world.add_stranger(name);
+        let machine = world.instance(name);
+        (machine.token, machine.state) = (Some(token.clone()), state);
+        machine.tags.clone_from(&tags);
+    }
+    world.restart();
+    world.run(secs(900));
+    assert_eq!(world.state("i-00000008"), InstanceState::Terminated, "{:#?}", world.lines);
 }

@@ -134,6 +134,7 @@ pub(super) struct World {
     pub(super) path_digest: String,
     pub(super) path_open: bool,
     pub(super) other_route: Option<String>,
+    pub(super) other_destination: &'static str,
     pub(super) deaf_sources: Vec<Option<Ipv4Addr>>,
     pub(super) unsendable: Vec<Option<Ipv4Addr>>,
     pub(super) crash_at: Option<(usize, bool)>,
@@ -275,6 +276,7 @@ impl World {
             path_digest: "open".into(),
             path_open: true,
             other_route: None,
+            other_destination: "0.0.0.0/0",
             deaf_sources: Vec::new(),
             unsendable: Vec::new(),
             crash_at: None,
@@ -774,7 +776,7 @@ impl World {
                     .iter()
                     .map(|interface| self.show_route(interface))
                     .chain(self.other_route.iter().map(|target| Route {
-                        destination: "0.0.0.0/0".parse().unwrap(),
+                        destination: self.other_destination.parse().unwrap(),
                         target: Target::Other(target.clone()),
                         state: RouteState::Active,
                         by_hand: true,
