@@ -1,10 +1,10 @@
-//! The project's own commands: `cargo xtask test`, `generate`, `audit` and `bench`.
+//! The project's own commands: `cargo xtask test`, `generate`, `audit`, `bench` and `sim`.
 //!
 //! `test` is the one door: everything a change must pass, in an order that compiles the AWS SDK
 //! once and checks it once. `audit` holds what needs tools that are slow to build. CI runs both.
 //! `bench` measures what the documents quote, and is run by hand.
 //! Reading order: the commands ([`mod@test`], [`audit`], [`mod@bench`]), their stages ([`setup`],
-//! [`tidy`], [`readme`], [`build`], [`manual`], [`lab`]), what runs and reports them ([`stage`],
+//! [`tidy`], [`readme`], [`build`], [`manual`], [`sim`], [`lab`]), what runs and reports them ([`stage`],
 //! [`process`], [`cargo`]).
 
 mod audit;
@@ -17,6 +17,7 @@ mod namespaces;
 mod process;
 mod readme;
 mod setup;
+mod sim;
 mod stage;
 mod test;
 mod tidy;
@@ -35,9 +36,11 @@ usage: cargo xtask <command>
   bench outage [--json] [--pace real|fast] [--rehome FILE]
         what a client misses with rehome, beside the same failover step by step: four minutes in
         two labs; fast is for trying the bench itself, FILE a binary to measure as it is
+  sim [--seeds N] [--first SEED] [--keep-going] [--trace LINES]
+        seeds of the simulator; one that fails prints how to run it again
 
 stages of test, in order: set-up, fmt, tidy, readme, clippy, doc, build, manual, resolution, tests,
-lab, strangers. --no-lab leaves out everything that needs namespaces, the strangers included.";
+sim, lab, strangers. --no-lab leaves out everything that needs namespaces, the strangers included.";
 
 /// Usage errors, as in the product's own command line.
 const EXIT_USAGE: u8 = 2;
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
             Ok(asked) => bench::run(&asked),
             Err(error) => return usage(&error.to_string()),
         },
+        ["sim", words @ ..] => sim::by_hand(words),
         ["generate"] => manual::generate(),
         ["audit"] => audit::run(),
         ["--help" | "-h" | "help"] => {

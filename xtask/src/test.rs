@@ -7,12 +7,13 @@ use crate::lab;
 use crate::manual;
 use crate::readme;
 use crate::setup;
+use crate::sim;
 use crate::stage::{Kind, Report};
 use crate::tidy;
 
 /// Every stage. The quick ones come first; clippy before doc, as doc uses what clippy checked;
 /// the binary before the tests, as a newcomer does; and what needs a lab last.
-const STAGES: [(&str, Kind); 12] = [
+const STAGES: [(&str, Kind); 13] = [
     ("set-up", Kind::SetUp),
     ("fmt", Kind::Tests),
     ("tidy", Kind::Tests),
@@ -23,6 +24,7 @@ const STAGES: [(&str, Kind); 12] = [
     ("manual", Kind::Tests),
     ("resolution", Kind::Build),
     ("tests", Kind::Tests),
+    ("sim", Kind::Tests),
     ("lab", Kind::Tests),
     ("strangers", Kind::Tests),
 ];
@@ -105,6 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             "manual" => manual::check(&mut builds),
             "resolution" => builds.resolution(),
             "tests" => builds.run_tests(count),
+            "sim" => sim::stage(),
             "lab" => lab::end_to_end(&mut builds, count),
             "strangers" => lab::strangers(&mut builds),
             other => bail!("the stage {other} does nothing"),

@@ -27,7 +27,7 @@ const FORMAT: u32 = 1;
 const RECORD_BYTES_MAX: u64 = 4 << 20;
 
 /// The next step where a record can't be used.
-const ADOPT: &str = "`rehome adopt` with the flags of `rehome run` shows what AWS tells, and writes \
+const ADOPT: &str = "`rehome adopt` with the flags of `rehome run` shows what AWS tells and writes \
                      it when you agree; the old file is kept";
 
 /// Records that were moved out of the way; more than anybody adopts without looking at them.
@@ -136,7 +136,7 @@ impl StoreError {
             StoreError::Locked { process: None, .. } => "one rehome for each VIP".to_owned(),
             StoreError::Corrupt { .. } | StoreError::Older { .. } => ADOPT.to_owned(),
             StoreError::Conflict { .. } => {
-                "find out who writes it (a copy put back, another machine on the same folder), then \
+                "find out who writes it (a copy put back, another machine on that folder), then \
                  start again: it goes on with what is there"
                     .to_owned()
             }

@@ -69,10 +69,7 @@ impl Signals {
 pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, Failure> {
     let mut signals = Signals::new()?;
     let output = Output::new(args.operation.log_format);
-    let mut prober = Prober::open().map_err(|error| match &error {
-        ProberError::Denied => Failure::wrong(Problem::of(&error, error.hint().map(str::to_owned))),
-        ProberError::Io(_) => Failure::new(FAILED, Problem::of(&error, None)),
-    })?;
+    let mut prober = Prober::open().map_err(|error| unopened(&error))?;
     let aws = Aws::connect()
         .await
         .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint().to_owned()))))?;
@@ -116,17 +113,11 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
     if !args.operation.observe {
         try_out(&aws, &start, &user_data, &setup.user_data).await?;
     }
-    let hook = match &args.operation.notify_exec {
-        Some(path) => Some(
-            Hook::start(path)
-                .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint()))))?,
-        ),
-        None => None,
-    };
-    let recorder = Recorder::start(&prepared.directory, order.vip.address);
+    let hook = args.operation.notify_exec.as_deref().map(hooked).transpose()?;
     let controller = Controller::new(setup, start.record, clock::both());
     Ok(Begun::Ready(Box::new(Watch {
         controller,
+        recorder: Recorder::start(&prepared.directory, order.vip.address),
         aws,
         prober,
         journal: Box::new(prepared.store),
@@ -138,8 +129,18 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
         signals,
         user_data,
         vip: order.vip,
-        recorder,
     })))
+}
+
+fn hooked(path: &std::path::Path) -> Result<Hook, Failure> {
+    Hook::start(path).map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint()))))
+}
+
+fn unopened(error: &ProberError) -> Failure {
+    match error {
+        ProberError::Denied => Failure::wrong(Problem::of(error, error.hint().map(str::to_owned))),
+        ProberError::Io(_) => Failure::new(FAILED, Problem::of(error, None)),
+    }
 }
 
 fn ended(output: &Output, args: &RunArgs) -> Begun {

@@ -26,7 +26,7 @@ use crate::trace;
 /// Lines that wait to be written; more than a slow disk leaves waiting in a second of a burst.
 const WAITING_MAX: usize = 1_024;
 
-/// After lines were lost, a recording begins anew at most this often: a whole controller is written.
+/// After lines were lost, a recording begins anew at most this often: it takes a whole controller.
 const ANEW_EVERY: Duration = Duration::from_secs(5);
 
 /// One thing to write.

@@ -1,0 +1,122 @@
+//! `rehome-sim`: runs seeds of the simulator over all cores. Not shipped; `cargo xtask sim` starts
+//! it.
+
+mod report;
+
+use std::io::IsTerminal;
+use std::panic;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rehome_sim::{Outcome, run};
+
+use self::report::Report;
+
+const USAGE: &str = "\
+usage: rehome-sim [--seeds N] [--first SEED] [--keep-going] [--trace LINES]
+
+  --seeds N       how many seeds to run [default: 100]
+  --first SEED    the first of them [default: 1]
+  --keep-going    runs the others when one fails
+  --trace LINES   how much of a failing seed's trace is printed; with one seed, of that one's
+                  [default: 40]
+
+Exit codes: 0 all passed, 1 a seed failed, 2 usage.";
+
+/// What the command line asks for.
+struct Options {
+    seeds: u64,
+    first: u64,
+    keep_going: bool,
+    trace: Option<usize>,
+}
+
+impl Options {
+    fn parse(words: &[String]) -> Result<Options, String> {
+        let mut options = Options { seeds: 100, first: 1, keep_going: false, trace: None };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut number = || {
+                let value = words.next().ok_or_else(|| format!("{word} needs a number"))?;
+                value.parse::<u64>().map_err(|_| format!("{word}: {value} is not a number"))
+            };
+            match word.as_str() {
+                "--seeds" => options.seeds = number()?,
+                "--first" => options.first = number()?,
+                "--trace" => options.trace = usize::try_from(number()?).ok(),
+                "--keep-going" => options.keep_going = true,
+                _ => return Err(format!("unknown option: {word}")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.iter().any(|word| word == "--help" || word == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let options = match Options::parse(&words) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("error: {error}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    // A panic is a finding like any other, told with its trace.
+    panic::set_hook(Box::new(|_| {}));
+    let report = run_all(&options);
+    print!("{report}");
+    let lines = options.trace.unwrap_or(40);
+    for failed in report.failures() {
+        print!("{}", report::failure(&run(failed, lines)));
+    }
+    if options.seeds == 1 && options.trace.is_some() && report.failures().is_empty() {
+        print!("{}", report::trace(&run(options.first, lines)));
+    }
+    if report.failures().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_all(options: &Options) -> Report {
+    let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let report = Mutex::new(Report::default());
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= options.seeds {
+                        break;
+                    }
+                    let begun = Instant::now();
+                    let outcome = run(options.first.wrapping_add(number), 0);
+                    if outcome.violation.is_some() && !options.keep_going {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    add(&report, &outcome, begun.elapsed(), options.seeds);
+                }
+            });
+        }
+    });
+    if std::io::stderr().is_terminal() {
+        eprintln!();
+    }
+    let mut report = report.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    report.wall = started.elapsed();
+    report
+}
+
+fn add(report: &Mutex<Report>, outcome: &Outcome, took: Duration, seeds: u64) {
+    let mut report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    report.add(outcome, took);
+    if std::io::stderr().is_terminal() && report.seeds.is_multiple_of(10) {
+        eprint!("\r{} of {seeds} seeds, {} failed", report.seeds, report.failures().len());
+    }
+}

@@ -1,0 +1,349 @@
+//! What must hold, whatever happens. Only looks; the world knows nothing of it.
+//!
+//! It looks after every event. Beside the world's state it is handed the event's
+//! [`Fact`]s: decisions, calls and their effects, lines that were told.
+
+mod ground;
+mod story;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use rehome_core::call::Call;
+use rehome_core::controller::CallId;
+use rehome_core::say::Line;
+
+use self::ground::Ground;
+use self::story::{Launched, Stories};
+use crate::account::vip;
+use crate::plan::{CALM_AT, LENGTH, Profile, SERVED_WITHIN};
+use crate::time::SEC;
+use crate::world::{Fact, World};
+
+/// A call may leave so long after it was decided, and no later.
+const SENT_WITHIN: u64 = 2 * SEC;
+
+/// What came to serve later than this before a decision may not have been seen by it: a reading
+/// takes its time, and may be as far behind as the faults make it.
+const SEEN_WITHIN: u64 = 15 * SEC;
+
+/// The monitor's own paths are dead for so long before a decision counts as made in the dark: the
+/// silence that it rests on may have begun before.
+const BLIND_FOR: u64 = 15 * SEC;
+
+/// So many events in one moment mean that something spins.
+const SPINS_AT: u32 = 20_000;
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Invariant {
+    /// No effect of a call of ours leaves a table of the account without a route for a VIP where it
+    /// had one right before.
+    RouteAbsent,
+    /// Of the instances that one attempt brought (same process's record, generation and attempt)
+    /// at most one is neither terminated nor on its way there.
+    OneLivePerAttempt,
+    /// No instance that serves a VIP (a route for it leads there, the guest answers and has the
+    /// address, the source/dest check is off) is stopped or terminated by a call of ours, unless it
+    /// came to serve later than 15 s before that call was decided.
+    ServingEnded,
+    /// No mutation is sent while the VIP's pause file is there.
+    WhilePaused,
+    /// No mutation is sent later than 2 s after it was decided.
+    Late,
+    /// No move and no cut is decided while every path of the monitor has been dead for 15 s by a
+    /// fault of its own: its interface is dead, or it has no route.
+    Blind,
+    /// In no hour has a record more launches than a move may have, times one more than the moves an
+    /// hour may have, and in no day likewise, by the wall clock of the process. One more: a move that
+    /// began before that hour may launch within it.
+    Budget,
+    /// At the moment when an instance comes into being by a launch of ours, the durable record of
+    /// the process that asked for it knows the launch's token.
+    Unjournaled,
+    /// An instance of ours that is live, launched under the record that is still there, is named by
+    /// the durable record, or findable by a token in it, or was told as kept or ended; what isn't
+    /// is so for no longer than six minutes (the five that an id may be invisible, and one).
+    Forgotten,
+    /// Within a minute of a spent budget, with nothing moving, people have been told that the
+    /// capability to fail over is lost.
+    BudgetUntold,
+    /// Routes are never cut away from a VIP that has answered the process within the silence that
+    /// a commit needs.
+    CutWhileAnswering,
+    /// At most 20 % independent loss on every path, and nothing else, moves nothing.
+    MovedByLoss,
+    /// Within [`SERVED_WITHIN`] after all faults are over, and at the end, every route of the set
+    /// leads to an instance that serves the VIP, and the monitor hears it.
+    NotServed,
+    /// No moment has more than 20,000 events.
+    Spins,
+    /// Nothing panics: the core's own assertions hold.
+    Panic,
+}
+
+/// An invariant that doesn't hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub invariant: Invariant,
+    /// What was seen.
+    pub what: String,
+    /// When, in nanoseconds of virtual time.
+    pub at: u64,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.invariant, self.what)
+    }
+}
+
+/// What happened in a run, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Moves that were begun.
+    pub moves: u32,
+    /// Moves that ended with the VIP answering from its new home.
+    pub moved: u32,
+    /// Instances that were launched.
+    pub launches: u32,
+    /// Instances that were ordered to end.
+    pub ends: u32,
+    /// Starts of controllers.
+    pub starts: u32,
+    /// VIPs that nobody could have served in the end: the record was lost while the holder could no
+    /// longer tell what it was.
+    pub excused: u32,
+}
+
+/// Looks on.
+pub(crate) struct Observer {
+    ground: Ground,
+    stories: Stories,
+    pub(crate) counts: Counts,
+    version: u64,
+    blind_since: Option<u64>,
+    bound_checked: bool,
+    moment: (u64, u32),
+}
+
+type Verdict = Result<(), Violation>;
+
+impl Observer {
+    pub(crate) fn new(world: &World) -> Observer {
+        Observer {
+            ground: Ground::of(world, None),
+            stories: Stories::new(world.processes.len()),
+            counts: Counts::default(),
+            version: world.version,
+            blind_since: None,
+            bound_checked: false,
+            moment: (0, 0),
+        }
+    }
+
+    /// Looks at the world after an event.
+    pub(crate) fn look(&mut self, world: &mut World) -> Verdict {
+        let facts = core::mem::take(&mut world.facts);
+        self.count_event(world)?;
+        self.note_blindness(world);
+        let before = (world.version != self.version).then(|| {
+            self.version = world.version;
+            let now = Ground::of(world, Some(&self.ground));
+            core::mem::replace(&mut self.ground, now)
+        });
+        for fact in &facts {
+            self.weigh(world, before.as_ref(), fact)?;
+        }
+        if before.is_some() && !facts.is_empty() {
+            self.stories.find_forgotten(world)?;
+        }
+        if !self.bound_checked && world.now >= CALM_AT + SERVED_WITHIN {
+            self.bound_checked = true;
+            self.served(world)?;
+        }
+        Ok(())
+    }
+
+    /// The last look.
+    pub(crate) fn end(&mut self, world: &mut World) -> Verdict {
+        world.now = LENGTH;
+        self.counts.excused = 0;
+        self.served(world)
+    }
+
+    fn count_event(&mut self, world: &World) -> Verdict {
+        if self.moment.0 != world.now {
+            self.moment = (world.now, 0);
+        }
+        self.moment.1 += 1;
+        if self.moment.1 < SPINS_AT {
+            return Ok(());
+        }
+        violated(world, Invariant::Spins, "the same moment again and again".to_owned())
+    }
+
+    fn note_blindness(&mut self, world: &World) {
+        let blind = world.net.cut_off || world.net.no_route;
+        match (blind, self.blind_since) {
+            (false, _) => self.blind_since = None,
+            (true, None) => self.blind_since = Some(world.now),
+            (true, Some(_)) => {}
+        }
+    }
+
+    fn is_blind(&self, world: &World, process: usize) -> bool {
+        let long = |since: u64| world.now - since > BLIND_FOR;
+        world.processes[process].machine == 0 && self.blind_since.is_some_and(long)
+    }
+
+    fn weigh(&mut self, world: &World, before: Option<&Ground>, fact: &Fact) -> Verdict {
+        match fact {
+            Fact::Decided { process, epoch, id } => {
+                self.stories.decided.insert((*process, *epoch, *id), world.now);
+                Ok(())
+            }
+            Fact::Sent { process, epoch, id, call, at } => {
+                self.sent(world, (*process, *epoch, *id), call, *at)
+            }
+            Fact::Effect { process, epoch, id, call } => {
+                let key = (*process, *epoch, *id);
+                before.map_or(Ok(()), |before| self.effect(world, before, key, call))
+            }
+            Fact::Launched { process, lineage, launch, instance } => {
+                self.counts.launches += 1;
+                let launched = Launched::new(world, *process, *lineage, launch, instance);
+                self.stories.launched(world, launched)
+            }
+            Fact::Said { process, line } => self.said(world, *process, line),
+            Fact::Persisted { process } => self.stories.persisted(world, *process),
+            Fact::Started { process } => {
+                self.counts.starts += 1;
+                self.stories.started(world, *process);
+                Ok(())
+            }
+            Fact::Ended { process } => {
+                self.stories.ended(*process);
+                Ok(())
+            }
+            Fact::Heard { process } => {
+                self.stories.of[*process].heard_at = Some(world.now);
+                Ok(())
+            }
+        }
+    }
+
+    fn sent(&self, world: &World, key: (usize, u64, CallId), call: &Call, at: u64) -> Verdict {
+        let decided = self.stories.decided.get(&key).copied().unwrap_or(world.now);
+        let action = call.action();
+        if world.disks[key.0].paused {
+            return violated(world, Invariant::WhilePaused, format!("{action} while paused"));
+        }
+        if at > decided + SENT_WITHIN {
+            let late = (at - decided) / SEC;
+            return violated(world, Invariant::Late, format!("{action}, {late} s late"));
+        }
+        Ok(())
+    }
+
+    fn effect(
+        &mut self,
+        world: &World,
+        before: &Ground,
+        key: (usize, u64, CallId),
+        call: &Call,
+    ) -> Verdict {
+        if let Some((table, number)) = before.routes.difference(&self.ground.routes).next() {
+            let what =
+                format!("{} took the route for {} out of {table}", call.action(), vip(*number));
+            return violated(world, Invariant::RouteAbsent, what);
+        }
+        let (Call::Stop { instance, .. } | Call::Terminate { instance }) = call else {
+            return Ok(());
+        };
+        self.counts.ends += 1;
+        let decided = self.stories.decided.get(&key).copied().unwrap_or(world.now);
+        let served = before.serving.iter().find(|((id, _), _)| id == instance.as_str());
+        match served {
+            Some(((id, number), since)) if since + SEEN_WITHIN < decided => {
+                let seconds = (world.now - since) / SEC;
+                let what = format!(
+                    "{} of {id}, which has served {} for {seconds} s",
+                    call.action(),
+                    vip(*number)
+                );
+                violated(world, Invariant::ServingEnded, what)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn said(&mut self, world: &World, process: usize, line: &Line) -> Verdict {
+        self.stories.said(world, process, line);
+        if matches!(line, Line::Verified { .. }) {
+            self.counts.moved += 1;
+        }
+        let moving = matches!(line, Line::Moving { .. });
+        let cutting = matches!(line, Line::Cutting);
+        if !moving && !cutting {
+            return Ok(());
+        }
+        self.counts.moves += u32::from(moving);
+        if matches!(world.plan.profile, Profile::PlainLoss(_)) {
+            return violated(world, Invariant::MovedByLoss, line.to_string());
+        }
+        if self.is_blind(world, process) {
+            return violated(world, Invariant::Blind, line.to_string());
+        }
+        let silence = u64::try_from(world.plan.policy.commit_after.as_nanos()).unwrap_or(u64::MAX);
+        match self.stories.of[process].heard_at {
+            Some(heard) if cutting && world.now < heard + silence => {
+                let ms = (world.now - heard) / 1_000_000;
+                let what = format!("routes are cut {ms} ms after the VIP answered");
+                violated(world, Invariant::CutWhileAnswering, what)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether every VIP is served now.
+    fn served(&mut self, world: &mut World) -> Verdict {
+        world.refresh();
+        self.ground = Ground::of(world, Some(&self.ground));
+        for number in 0..world.plan.vips {
+            let Err(what) = self.is_served(world, number) else { continue };
+            let process = &world.processes[number];
+            if world.disks[number].lost && process.refused.is_some() {
+                self.counts.excused += 1;
+                continue;
+            }
+            let what = format!("{} is not served: {what}", vip(number));
+            return violated(world, Invariant::NotServed, what);
+        }
+        Ok(())
+    }
+
+    fn is_served(&self, world: &mut World, number: usize) -> Result<(), String> {
+        let Some(record) = &world.disks[number].record else { return Err("no record".to_owned()) };
+        let tables: BTreeSet<&str> = record.route_set.iter().map(|table| table.as_str()).collect();
+        let ours =
+            |table: &&(String, usize)| table.1 == number && tables.contains(table.0.as_str());
+        let served = self.ground.served.iter().filter(ours).count();
+        if served < tables.len() {
+            return Err(format!("{served} of {} routes lead to who serves it", tables.len()));
+        }
+        let address = vip(number);
+        let monitor = world.account.monitors[0].clone();
+        let own = world.plane.instances.iter().find(|instance| instance.id == monitor);
+        let own = own.map(|instance| instance.private_ip);
+        match world.reaches(0, own, address) {
+            Some(guest) if world.answers(guest, address) => Ok(()),
+            Some(_) | None => Err("the monitor doesn't hear it".to_owned()),
+        }
+    }
+}
+
+fn violated(world: &World, invariant: Invariant, what: String) -> Verdict {
+    Err(Violation { invariant, what, at: world.now })
+}
