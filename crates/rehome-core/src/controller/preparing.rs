@@ -246,13 +246,21 @@ impl Controller {
             return;
         }
         match result {
-            Ok(Reply::Instances(found)) => match live_first(&found) {
+            // The same token in another zone is somebody else's launch: tokens hold within a zone (EC2
+            // developer guide, "Ensuring idempotency").
+            Ok(Reply::Instances(found)) => match live_first(&self.of_attempt(found)) {
                 Some(instance) => self.on_instance(now, instance),
                 None => self.on_no_instance(now),
             },
             Ok(_) => {}
             Err(_) => self.back_off(now, LAUNCH),
         }
+    }
+
+    fn of_attempt(&self, mut found: Vec<Instance>) -> Vec<Instance> {
+        let az = &self.attempt().site.az;
+        found.retain(|instance| instance.az.as_ref().is_none_or(|there| there == az));
+        found
     }
 
     /// The launch brought nothing that EC2 knows of: the very same again, unless it can't be the

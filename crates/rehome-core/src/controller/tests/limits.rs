@@ -230,3 +230,18 @@ fn of_what_a_lost_launch_brought_the_live_one_is_found() {
     world.run(secs(900));
     assert_eq!(world.state("i-00000008"), InstanceState::Terminated, "{:#?}", world.lines);
 }
+
+#[test]
+fn an_instance_of_the_same_token_in_another_zone_is_not_this_launchs() {
+    let mut world = World::new();
+    world.run(secs(60));
+    world.add_stranger("i-0000000f");
+    let token = world.record.token(1);
+    let other = world.instance("i-0000000f");
+    (other.token, other.az) = (Some(token), az("us-east-1c"));
+    world.fail_once = Some(("RunInstances", "timeout", false));
+    world.kill("i-0000000a");
+    world.run(secs(120));
+    assert_ne!(world.holder(), id("i-0000000f"), "{:#?}", world.lines);
+    assert_eq!(world.az_of(world.holder().as_str()), az("us-east-1b"));
+}

@@ -681,7 +681,9 @@ impl World {
         if let Some(code) = self.refuse.get(&launch.az) {
             return Err(CallError::Refused { code: (*code).into(), message: String::new() });
         }
-        let known = self.machines.iter().find(|(_, m)| m.token.as_ref() == Some(&launch.token));
+        // A token holds within a zone.
+        let same = |m: &Machine| m.token.as_ref() == Some(&launch.token) && m.az == launch.az;
+        let known = self.machines.iter().find(|(_, m)| same(m));
         if let Some((id, machine)) = known {
             self.mutations.pop();
             return Ok(Reply::Launched(Box::new(self.show(id, machine))));
