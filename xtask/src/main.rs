@@ -4,8 +4,8 @@
 //! once and checks it once. `audit` holds what needs tools that are slow to build. CI runs both.
 //! `bench` measures what the documents quote, and is run by hand.
 //! Reading order: the commands ([`mod@test`], [`audit`], [`mod@bench`]), their stages ([`setup`],
-//! [`tidy`], [`readme`], [`build`], [`manual`], [`sim`], [`lab`]), what runs and reports them ([`stage`],
-//! [`process`], [`cargo`]).
+//! [`tidy`], [`readme`], [`build`], [`manual`], [`sim`], [`lab`]), what runs and reports them
+//! ([`stage`], [`process`], [`cargo`]).
 
 mod audit;
 mod bench;

@@ -510,7 +510,7 @@ impl Controller {
 
     /// The verdict at `now`.
     fn verdict(&self, now: Mono) -> crate::verdict::Verdict {
-        // What it would be anyway, without gathering what isn't asked for: after almost every event.
+        // What it would be anyway, without gathering what isn't asked for: this is the usual case.
         if self.vip_hearing(now) == Hearing::Answers {
             return crate::verdict::Verdict::Healthy;
         }

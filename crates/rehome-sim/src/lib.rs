@@ -3,8 +3,9 @@
 //! The real [`Controller`](rehome_core::controller::Controller) and the real
 //! [`preflight`](rehome_core::preflight) run against the real model of EC2, a network that loses,
 //! delays and cuts, guests that die, a disk that fails, clocks that jump, and people who change
-//! things by hand. One seed decides everything: the account, the pace, the knobs, which faults there
-//! are, when they strike. The same seed in the same program is the same story, to the last event.
+//! things by hand. One seed decides everything: the account, the pace, the knobs, which faults
+//! there are, when they strike. The same seed in the same program is the same story, to the last
+//! event.
 //!
 //! ```text
 //!   plan -> account, knobs        one seed, two streams of numbers
@@ -19,8 +20,8 @@
 //!
 //! A run is six hours. Faults strike from the second minute until 45 minutes before the end; then
 //! all of them are over, what people broke is mended, people resume what is held, and the VIPs must
-//! be served within [`SERVED_WITHIN`]. What must hold all the time is [`Invariant`], one doc comment
-//! each. Inside a run there is no real time, no thread, no socket.
+//! be served within [`SERVED_WITHIN`]. What must hold all the time is [`Invariant`], one doc
+//! comment each. Inside a run there is no real time, no thread, no socket.
 //!
 //! # Running it
 //!
@@ -32,17 +33,17 @@
 //! # Reading a trace
 //!
 //! Each line has the virtual time since the world began. `fault: NAME (strength) for N s` and
-//! `over: NAME` are the world's doing ([`fault::TABLE`] says what each means); `process N sends ...`
-//! and `EC2: ...: answer` are the two ends of a mutation, which may be far apart; `process N: ...`
-//! is what the controller told people. Process N is the controller of VIP N (10.0.0.10 + N); a
-//! number from the number of VIPs on is a second controller that somebody started by mistake.
+//! `over: NAME` are the world's doing ([`fault::TABLE`] says what each means); `process N sends
+//! ...` and `EC2: ...: answer` are the two ends of a mutation, which may be far apart; `process N:
+//! ...` is what the controller told people. Process N is the controller of VIP N (10.0.0.10 + N);
+//! a number from the number of VIPs on is a second controller that somebody started by mistake.
 //!
 //! # Adding a fault
 //!
 //! A row in `kinds!` (name, strikes in 100 hours, how long it lasts, strength, doc), an arm in
-//! `strike/` that does it and says whether it lasts, and, if it does, an arm in `World::undo`. A kind
-//! belongs to the family that its place in the table says. Nothing may come from outside the world's
-//! own generator.
+//! `strike/` that does it and says whether it lasts, and, if it does, an arm in `World::undo`. A
+//! kind belongs to the family that its place in the table says. Nothing may come from outside the
+//! world's own generator.
 //!
 //! # What isn't here
 //!

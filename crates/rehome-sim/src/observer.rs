@@ -55,8 +55,8 @@ pub enum Invariant {
     /// fault of its own: its interface is dead, or it has no route.
     Blind,
     /// In no hour has a record more launches than a move may have, times one more than the moves an
-    /// hour may have, and in no day likewise, by the wall clock of the process. One more: a move that
-    /// began before that hour may launch within it.
+    /// hour may have, and in no day likewise, by the wall clock of the process. One more: a move
+    /// that began before that hour may launch within it.
     Budget,
     /// At the moment when an instance comes into being by a launch of ours, the durable record of
     /// the process that asked for it knows the launch's token.
@@ -112,8 +112,8 @@ pub struct Counts {
     pub ends: u32,
     /// Starts of controllers.
     pub starts: u32,
-    /// VIPs that nobody could have served in the end: the record was lost while the holder could no
-    /// longer tell what it was.
+    /// VIPs that rehome could not have served in the end: the record was lost while the holder
+    /// could no longer tell what it was, or while a table had no route.
     pub excused: u32,
 }
 
@@ -314,7 +314,11 @@ impl Observer {
         for number in 0..world.plan.vips {
             let Err(what) = self.is_served(world, number) else { continue };
             let process = &world.processes[number];
-            if world.disks[number].lost && process.refused.is_some() {
+            // Begun anew while a route was missing, a record doesn't know that table.
+            let set =
+                world.disks[number].record.as_ref().map_or(0, |record| record.route_set.len());
+            let narrow = set < world.account.tables.len();
+            if world.disks[number].lost && (process.refused.is_some() || narrow) {
                 self.counts.excused += 1;
                 continue;
             }

@@ -246,8 +246,8 @@ impl Controller {
             return;
         }
         match result {
-            // The same token in another zone is somebody else's launch: tokens hold within a zone (EC2
-            // developer guide, "Ensuring idempotency").
+            // The same token in another zone is somebody else's launch: tokens hold within a zone
+            // (EC2 developer guide, "Ensuring idempotency").
             Ok(Reply::Instances(found)) => match live_first(&self.of_attempt(found)) {
                 Some(instance) => self.on_instance(now, instance),
                 None => self.on_no_instance(now),

@@ -1,6 +1,6 @@
 //! What lies between monitor and holder, boiled down to digests.
 //!
-//! The same lines as `rehome`'s own shell writes, so that what it would see as a change is one here.
+//! The same lines as `rehome`'s own shell writes: what it would see as a change is one here.
 
 use ec2_model::api as ec2;
 use rehome_core::names::SubnetId;

@@ -210,10 +210,11 @@ impl World {
         self.refresh();
     }
 
-    /// A person points every route of a VIP to whom its usual controller calls the holder (or, where
+    /// A person points every route of a VIP to whom its usual controller calls the holder (where
     /// that one is gone, to where the monitor's route leads), and starts that controller again.
     pub(super) fn straighten(&mut self, number: usize) {
-        let answers = self.reaches(0, None, vip(number)).map(|guest| self.guests[guest].id.clone());
+        let answers = self.reaches(0, None, vip(number));
+        let answers = answers.map(|guest| self.guests[guest].id.clone());
         let there = answers.and_then(|id| self.interface_of(&id));
         let Some(eni) = self.interface_of(&self.holder(number)).or(there) else { return };
         self.trace.note(format_args!("a person straightens the routes of {}", vip(number)));
