@@ -275,10 +275,11 @@ impl Controller {
             return Vec::new();
         }
         self.now = now;
-        let asleep = self.expected.is_some_and(|wakeup| now > wakeup.at + STALL);
+        let due = self.expected.map(|wakeup| wakeup.at);
+        let asleep = due.filter(|at| now > *at + STALL).map(|at| now.since(at));
         self.on_event(now, event);
-        if asleep {
-            self.probing.void();
+        if let Some(asleep) = asleep {
+            self.after_sleep(now, asleep);
         }
         self.step(now);
         if self.unsaved && self.resave_at.is_none_or(|at| at <= now) {

@@ -1,15 +1,17 @@
 //! Blindness: our own end is broken, so what we don't hear says nothing about anybody.
 //!
 //! While it lasts nothing is changed at all, and no deadline of a move runs. When it ends,
-//! detection starts anew: what was lost in the dark doesn't count.
+//! detection starts anew: what was lost in the dark doesn't count. A process that was stopped
+//! (`SIGSTOP`, a suspended machine) was blind as well, and learns of it afterwards.
 
 use alloc::format;
 use alloc::string::String;
+use core::time::Duration;
 
-use super::Controller;
+use super::{Controller, SEND_WITHIN};
 use crate::probe::Hearing;
 use crate::say::Line;
-use crate::time::Mono;
+use crate::time::{Mono, Unix};
 
 impl Controller {
     /// Why we are no judge of the VIP's silence: it can't be probed from anywhere, or every control
@@ -60,5 +62,24 @@ impl Controller {
             self.unsaved = true;
         }
         self.look_again_before_cutting(now);
+    }
+
+    /// The loop didn't run for so long: what it missed doesn't count, and neither does the time. The
+    /// deadlines of a move are put off by it, not begun anew, so that stalls without end end too.
+    pub(super) fn after_sleep(&mut self, now: Mono, asleep: Duration) {
+        self.probing.void();
+        if let Some(begun) = &mut self.cut.begun {
+            *begun = *begun + asleep;
+        }
+        if let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut())
+            && asleep.as_secs() > 0
+        {
+            attempt.since = Unix(attempt.since.0.saturating_add(asleep.as_secs()));
+            self.unsaved = true;
+        }
+        // The tables may have been changed by anybody meanwhile.
+        if asleep > SEND_WITHIN && self.is_cutting() {
+            self.look_again_before_cutting(now);
+        }
     }
 }

@@ -27,7 +27,7 @@ const ROUTE: &str = "route";
 /// The progress of a cut; it can be forgotten, because the tables tell it again.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Cut {
-    begun: Option<Mono>,
+    pub(super) begun: Option<Mono>,
     done: BTreeSet<TableId>,
     missing: BTreeSet<TableId>,
     read_at: Option<Mono>,

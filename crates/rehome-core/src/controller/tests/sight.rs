@@ -212,3 +212,65 @@ fn an_event_that_ec2_has_scheduled_is_told_ahead() {
     assert!(world.has_line("scheduled an event for i-0000000a: instance-retirement"));
     assert_eq!(world.launches(), 0);
 }
+
+/// The lines of a move, from its decision to the end of the old instance.
+const STEPS: [&str; 6] = [
+    "Launching new instance",
+    "New instance i-00000001 launched",
+    "Updating static routes",
+    "Waiting for 10.0.0",
+    "Now monitoring",
+    "Terminating old instance",
+];
+
+#[test]
+fn a_process_that_was_stopped_in_the_middle_of_a_move_goes_on_with_it() {
+    for line in STEPS {
+        for seconds in [1, 60, 1_200] {
+            let mut world = World::new();
+            world.run(secs(60));
+            world.kill("i-0000000a");
+            world.run_until_line(line);
+            world.sleep(secs(seconds));
+            world.run(secs(180));
+            world.assert_moved("i-00000001");
+            let context = alloc::format!("{line}, {seconds} s: {:#?}", world.lines);
+            assert_eq!(world.launches(), 1, "{context}");
+            assert!(!world.has_line("given up"), "{context}");
+            assert_eq!(world.state("i-0000000a"), InstanceState::Terminated, "{context}");
+        }
+    }
+}
+
+#[test]
+fn a_holder_that_came_back_while_we_were_stopped_is_not_moved_from() {
+    for line in &STEPS[..2] {
+        let mut world = World::new();
+        world.run(secs(60));
+        world.kill("i-0000000a");
+        world.run_until_line(line);
+        world.revive("i-0000000a");
+        world.sleep(secs(60));
+        world.run(secs(180));
+        world.assert_all_routed("i-0000000a");
+        assert_eq!(world.calls_of("ReplaceRoute"), 0, "{line}: {:#?}", world.lines);
+    }
+}
+
+#[test]
+fn a_cut_that_somebody_took_back_while_we_were_stopped_is_judged_again() {
+    for seconds in [5, 60] {
+        let mut world = World::new();
+        world.run(secs(60));
+        world.kill("i-0000000a");
+        world.run_until_line("Updating static routes");
+        world.revive("i-0000000a");
+        world.point_all_to("i-0000000a");
+        world.sleep(secs(seconds));
+        world.mutations.clear();
+        world.run(secs(180));
+        world.assert_all_routed("i-0000000a");
+        assert_eq!(world.calls_of("ReplaceRoute"), 0, "{seconds} s: {:#?}", world.lines);
+        assert_eq!(world.state("i-0000000a"), InstanceState::Running);
+    }
+}
