@@ -45,7 +45,12 @@ impl Controller {
         let blind = self.blindness(now);
         if let Some(why) = &blind {
             let why = format!("we are blind: {why}; nothing is changed");
-            self.say_once(Line::Held { why });
+            let line = Line::Held { why };
+            if self.blind.is_none() {
+                // What was told of an earlier time isn't told of this one.
+                self.told.forget(&line);
+            }
+            self.say_once(line);
         } else if self.blind.is_some() {
             self.probing.void();
             self.begin_anew(now);
@@ -76,6 +81,10 @@ impl Controller {
         {
             attempt.since = Unix(attempt.since.0.saturating_add(asleep.as_secs()));
             self.unsaved = true;
+        }
+        // Nor has EC2 failed to answer what nobody asked.
+        if let Some(read_at) = &mut self.views.read_at {
+            *read_at = *read_at + asleep;
         }
         // The tables may have been changed by anybody meanwhile.
         if asleep > SEND_WITHIN && self.is_cutting() {

@@ -340,7 +340,7 @@ impl Controller {
     }
 
     fn on_holder(&mut self, asked: Mono, holder: Option<Instance>) {
-        self.views.read_at = Some(asked);
+        self.views.read_at = self.views.read_at.max(Some(asked));
         // Reading again after not being able to: what was counted in the dark doesn't count.
         if !self.views.readable {
             self.views.readable = true;

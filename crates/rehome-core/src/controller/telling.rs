@@ -31,6 +31,13 @@ const REMIND_AFTER: Duration = Duration::from_secs(600);
 /// Lines that are remembered so as not to be repeated.
 const ONCE_MAX: usize = 8;
 
+impl Told {
+    /// The next time this is said it is news.
+    pub(super) fn forget(&mut self, line: &Line) {
+        self.once.retain(|(told, _)| told != line);
+    }
+}
+
 impl Controller {
     pub(super) fn next_report(&self) -> Option<Wakeup> {
         let at = self.told.status_at? + self.setup.policy.report_interval;

@@ -33,6 +33,20 @@ fn a_monitor_that_is_cut_off_from_all_but_ec2_changes_nothing() {
 }
 
 #[test]
+fn each_time_that_sight_is_lost_is_told_however_soon_it_comes() {
+    let mut world = with_control();
+    world.run(secs(60));
+    for times in 1..=3 {
+        cut_off(&mut world);
+        world.run(secs(30));
+        world.path_open = true;
+        world.run(secs(30));
+        let told = world.lines.iter().filter(|line| line.contains("we are blind")).count();
+        assert_eq!(told, times, "{:#?}", world.lines);
+    }
+}
+
+#[test]
 fn without_a_control_target_the_same_monitor_would_have_moved() {
     let mut world = World::new();
     world.run(secs(60));
@@ -273,4 +287,18 @@ fn a_cut_that_somebody_took_back_while_we_were_stopped_is_judged_again() {
         assert_eq!(world.calls_of("ReplaceRoute"), 0, "{seconds} s: {:#?}", world.lines);
         assert_eq!(world.state("i-0000000a"), InstanceState::Running);
     }
+}
+
+#[test]
+fn a_process_that_was_stopped_while_all_was_well_says_nothing_of_it() {
+    let mut world = World::new();
+    world.run(secs(60));
+    world.lines.clear();
+    for seconds in [60, 1_200] {
+        world.sleep(secs(seconds));
+        world.run(secs(60));
+    }
+    assert!(!world.has_line("capability"), "{:#?}", world.lines);
+    assert!(!world.has_line("Held"), "{:#?}", world.lines);
+    assert_eq!(world.mutations, Vec::<String>::new());
 }
