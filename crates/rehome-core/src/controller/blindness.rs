@@ -69,8 +69,9 @@ impl Controller {
         self.look_again_before_cutting(now);
     }
 
-    /// The loop didn't run for so long: what it missed doesn't count, and neither does the time. The
-    /// deadlines of a move are put off by it, not begun anew, so that stalls without end end too.
+    /// The loop didn't run for so long: what it missed doesn't count, and neither does the time.
+    /// The deadlines of a move are put off by it, not begun anew: a machine that stalls again and
+    /// again still comes to an end.
     pub(super) fn after_sleep(&mut self, now: Mono, asleep: Duration) {
         self.probing.void();
         if let Some(begun) = &mut self.cut.begun {
