@@ -29,6 +29,21 @@ const QUICK: [(&str, &str); 11] = [
     ("--moves-per-hour", "4"),
 ];
 
+/// Sends a signal to each `rehome run` of the machine, and prints the states they are in then.
+const SUSPEND: &str = r#"
+for process in /proc/[0-9]*; do
+    words=$(tr '\0' ' ' < "$process/cmdline") || continue
+    case $words in *"/rehome run --instance-id "*) ;; *) continue ;; esac
+    kill -@SIGNAL@ "${process#/proc/}"
+    for look in 1 2 3 4 5 6 7 8 9 10; do
+        state=$(awk '/^State:/ { print $2 }' "$process/status")
+        case @SIGNAL@$state in STOPT | CONT[RSD]) break ;; esac
+        sleep 0.05
+    done
+    echo "$state"
+done
+"#;
+
 /// What a reader thread has brought so far.
 #[derive(Default)]
 struct Heard {
@@ -211,6 +226,15 @@ impl<'a> Controller<'a> {
         events.filter(|value| value["event"] == event).collect()
     }
 
+    /// The name of the last event so far; status lines tell no step.
+    pub(crate) fn last_event(&self) -> String {
+        let lines = self.stdout.lines();
+        let mut events = lines.iter().rev().filter_map(|line| parsed(line));
+        let last = events.find(|value| value["event"] != "status");
+        let name = last.and_then(|value| value["event"].as_str().map(str::to_owned));
+        name.unwrap_or_else(|| "nothing yet".to_owned())
+    }
+
     /// None of these events has come so far.
     #[track_caller]
     pub(crate) fn never(&self, events: &[&str]) {
@@ -304,6 +328,19 @@ impl<'a> Controller<'a> {
         self.stdout.wait(|_| None::<()>);
         let over = self.stdout.lock().1;
         assert!(over, "the killed controller still holds its stdout");
+    }
+
+    /// Stops the process itself where it stands, or lets it go on: the lab's client knows nothing
+    /// of it.
+    #[track_caller]
+    pub(crate) fn suspend(&self, suspended: bool) {
+        let (signal, state) = if suspended { ("STOP", "T") } else { ("CONT", "") };
+        let stopped = self.lab.script("monitor", &SUSPEND.replace("@SIGNAL@", signal));
+        let mut states = stopped.lines();
+        match (states.next(), states.next()) {
+            (Some(one), None) if one.starts_with(state) => {}
+            _ => self.fail(&format!("not one process got {signal}: {stopped:?}")),
+        }
     }
 
     /// Sends a signal, as a terminal or systemd would.

@@ -25,7 +25,7 @@ fn between(text: &str, from: &str, to: &str) -> String {
 
 impl Lab {
     /// The group of both machines.
-    fn group(&self) -> String {
+    pub(crate) fn group(&self) -> String {
         self.holder.security_groups[0].clone()
     }
 
@@ -96,7 +96,7 @@ impl Lab {
 
     /// Launches an instance into the subnet of `like` with this group, and waits for it.
     #[track_caller]
-    fn launch(&self, zone: &str, group: &str) -> (String, String) {
+    pub(crate) fn launch(&self, zone: &str, group: &str) -> (String, String) {
         let image = self.api("DescribeImages", &[]);
         let image = between(&image, "<imageId>", "</imageId>");
         let mut subnets = self.first.subnets.iter();
