@@ -1,10 +1,13 @@
-//! The project's own commands: `cargo xtask test`, `generate`, `audit`, `bench` and `sim`.
+//! The project's own commands: `cargo xtask test`, `generate`, `audit`, `bench`, `sim` and
+//! `torture`.
 //!
 //! `test` is the one door: everything a change must pass, in an order that compiles the AWS SDK
 //! once and checks it once. `audit` holds what needs tools that are slow to build. CI runs both.
-//! `bench` measures what the documents quote, and is run by hand.
-//! Reading order: the commands ([`mod@test`], [`audit`], [`mod@bench`]), their stages ([`setup`],
-//! [`tidy`], [`readme`], [`build`], [`manual`], [`sim`], [`lab`]), what runs and reports them
+//! `bench` measures what the documents quote, and `torture` does at length what one test does
+//! briefly; both are run by hand.
+//! Reading order: the commands ([`mod@test`], [`audit`], [`mod@bench`], [`torture`]), their stages
+//! ([`setup`], [`tidy`], [`readme`], [`build`], [`manual`], [`sim`],
+//! [`lab`]), what runs and reports them
 //! ([`stage`], [`process`], [`cargo`]).
 
 mod audit;
@@ -21,6 +24,7 @@ mod sim;
 mod stage;
 mod test;
 mod tidy;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -38,6 +42,9 @@ usage: cargo xtask <command>
         two labs; fast is for trying the bench itself, FILE a binary to measure as it is
   sim [--seeds N] [--first SEED] [--keep-going] [--trace LINES]
         seeds of the simulator; one that fails prints how to run it again
+  torture [--times N] [--seed S]
+        kill -9 of the controller at N random moments of failovers (100), in labs; the lab's tests
+        do the same twenty times
 
 stages of test, in order: set-up, fmt, tidy, readme, clippy, doc, build, manual, resolution, tests,
 sim, lab, strangers. --no-lab leaves out everything that needs namespaces, the strangers included.";
@@ -58,6 +65,10 @@ fn main() -> ExitCode {
             Err(error) => return usage(&error.to_string()),
         },
         ["sim", words @ ..] => sim::by_hand(words),
+        ["torture", words @ ..] => match torture::Options::parse(words) {
+            Ok(options) => torture::run(&options),
+            Err(error) => return usage(&format!("{error:#}")),
+        },
         ["generate"] => manual::generate(),
         ["audit"] => audit::run(),
         ["--help" | "-h" | "help"] => {
