@@ -1,7 +1,7 @@
 //! What can go wrong: every kind with its name, what it does, and the range of its knob.
 //!
 //! A fault strikes at moments drawn from its rate, and either happens at once or lasts; one that
-//! lasts is over before it strikes again. What a strike does is in [`strike`](crate::strike).
+//! lasts is over before it strikes again. What a strike does is in `strike`.
 
 /// A kind of fault and the range of its knob.
 #[derive(Clone, Copy, Debug)]

@@ -20,7 +20,7 @@ use crate::why::ShownDecision;
 /// The flags of `replay`.
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// The recording: <VIP>.events.jsonl or <VIP>.events.old.jsonl of a state directory
+    /// The recording: ADDRESS.events.jsonl or ADDRESS.events.old.jsonl of a state directory
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Every event, also those on which nothing was done but probing and reading
