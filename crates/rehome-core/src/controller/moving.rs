@@ -168,7 +168,7 @@ impl Controller {
     }
 
     /// Says why a silent VIP isn't moved; once, until the reason changes.
-    fn tell_hold(&mut self, now: Mono, verdict: &Verdict) {
+    pub(super) fn tell_hold(&mut self, now: Mono, verdict: &Verdict) {
         if !matches!(self.vip_hearing(now), Hearing::Silent { .. }) {
             return;
         }

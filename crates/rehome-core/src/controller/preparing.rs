@@ -126,7 +126,9 @@ impl Controller {
 
     /// Chooses the next AZ and writes the launch down.
     fn begin_attempt(&mut self, now: Mono) {
-        if self.verdict(now).reason_to_move(&self.setup.policy, now).is_none() {
+        let verdict = self.verdict(now);
+        if verdict.reason_to_move(&self.setup.policy, now).is_none() {
+            self.tell_hold(now, &verdict);
             return;
         }
         // A record of an earlier version tells no order.
