@@ -19,7 +19,7 @@ use crate::probe::Hearing;
 use crate::record::{Home, Move, Stage};
 use crate::say::Line;
 use crate::time::{Mono, Short};
-use crate::verdict::{HolderSeen, Seen};
+use crate::verdict::{Evidence, HolderSeen, Seen, list};
 
 /// What holds is over when it hasn't been found for this long: longer than the longest wait between
 /// two tries of the same thing.
@@ -285,7 +285,7 @@ impl Controller {
                 if wrong.is_empty() {
                     "right".to_string()
                 } else {
-                    format!("not right in {}", crate::verdict::list(wrong.iter()))
+                    format!("not right in {}", list(wrong.iter()))
                 }
             }));
         }
@@ -294,8 +294,26 @@ impl Controller {
             if changed.is_empty() {
                 "as when it last worked".to_string()
             } else {
-                format!("changed: {}", crate::verdict::list(changed.iter()))
+                format!("changed: {}", list(changed.iter()))
             }
+        }));
+        facts.extend(self.facts_on_sight(now, &evidence));
+        facts
+    }
+
+    /// What tells our own end's silence from the holder's: control targets, and EC2 on the zone.
+    fn facts_on_sight(&self, now: Mono, evidence: &Evidence) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        if !self.setup.controls.is_empty() {
+            let policy = &self.setup.policy;
+            let lately = now - (policy.interval * 2 + policy.timeout);
+            let word = self.probing.control(lately, lately, policy, now);
+            let what = format!("control targets {}", list(self.setup.controls.iter()));
+            facts.push(heard(what, &word, self.probing.control_last_word(), now));
+        }
+        let what = format!("EC2 on {}", self.record.holder.az);
+        facts.push(seen(what, evidence.zone.as_ref(), now, |available| {
+            if *available { "available".to_string() } else { "impaired".to_string() }
         }));
         facts
     }

@@ -151,6 +151,12 @@ impl Probing {
         self.vip_logs().filter_map(PathLog::last_word).max()
     }
 
+    /// The same of the control targets.
+    pub(super) fn control_last_word(&self) -> Option<Mono> {
+        let controls = self.logs.iter().filter(|(path, _)| matches!(path, Path::Control(..)));
+        controls.filter_map(|(_, log)| log.last_word()).max()
+    }
+
     /// The same of an instance's primary address.
     pub(super) fn primary_last_word(&self, instance: &InstanceId) -> Option<Mono> {
         self.logs.get(&Path::Primary(instance.clone()))?.last_word()

@@ -47,6 +47,23 @@ fn each_time_that_sight_is_lost_is_told_however_soon_it_comes() {
 }
 
 #[test]
+fn a_decision_names_the_control_targets_and_the_zone_among_its_evidence() {
+    let mut world = with_control();
+    world.run(secs(60));
+    cut_off(&mut world);
+    world.run(secs(60));
+    let last = world.decisions.last().unwrap();
+    let says = |what: &str| {
+        let fact = last.evidence.iter().find(|fact| fact.what.starts_with(what));
+        let fact = fact.unwrap_or_else(|| panic!("{what}: {last:?}"));
+        (fact.says.clone(), fact.age)
+    };
+    let (control, age) = says("control targets 172.31.16.20");
+    assert!(control.starts_with("silent for") && age.is_some(), "{last:?}");
+    assert_eq!(says("EC2 on us-east-1a").0, "available");
+}
+
+#[test]
 fn without_a_control_target_the_same_monitor_would_have_moved() {
     let mut world = World::new();
     world.run(secs(60));
