@@ -51,7 +51,6 @@ mod deciding;
 mod disposing;
 mod healing;
 mod moving;
-mod pairs;
 mod preparing;
 mod probing;
 mod proving;
@@ -196,8 +195,8 @@ pub struct Controller {
     /// Nothing is moved before this; it was told why.
     held_until: Option<Mono>,
     paused: Option<String>,
-    /// Why our own end judges nobody at present.
-    blind: Option<String>,
+    /// Our own end judges nobody at present; when that was told last.
+    blind: Option<Mono>,
     stop_by: Option<Mono>,
     stopped: bool,
     cut: cutting::Cut,
@@ -328,7 +327,7 @@ impl Controller {
             .then(|| self.probing.control(since, lately, policy, now));
         Evidence {
             not_before: now - policy.poll_interval * OLD_AFTER,
-            blind: self.blindness(now),
+            blind: self.blindness(now).map(|why| alloc::format!("{why}")),
             control,
             zone: self.views.zone_seen(&self.record.holder.az),
             primary: self.probing.primary(&self.record.holder, &self.setup.policy, now),

@@ -1,6 +1,7 @@
 //! The names AWS gives to things, parsed once so that they can't be mixed up.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
 
@@ -16,12 +17,13 @@ pub struct NameError {
     pub wanted: &'static str,
 }
 
+// Shared text: names are handed around at every event, and a copy has to cost nothing.
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $prefix:literal, $wanted:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $type(String);
+        pub struct $type(Arc<str>);
 
         impl $type {
             /// The name as AWS writes it.
@@ -50,7 +52,7 @@ macro_rules! name {
 
             fn try_from(text: String) -> Result<Self, NameError> {
                 if is_name(&text, $prefix) {
-                    Ok(Self(text))
+                    Ok(Self(text.into()))
                 } else {
                     Err(NameError { given: text, wanted: $wanted })
                 }
@@ -59,7 +61,7 @@ macro_rules! name {
 
         impl From<$type> for String {
             fn from(name: $type) -> String {
-                name.0
+                String::from(&*name.0)
             }
         }
     };

@@ -4,7 +4,8 @@
 //! overdue, and says one of three things: it answers, it is silent, or we don't know. What could
 //! not be sent is never counted as lost.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::borrow::Cow;
+use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::time::Duration;
 
@@ -26,6 +27,7 @@ pub struct ProbeId(pub u64);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Sent {
+    probe: ProbeId,
     at: Mono,
     deadline: Mono,
 }
@@ -34,7 +36,7 @@ struct Sent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathLog {
     /// Under way, in the order of their deadlines.
-    sent: BTreeMap<ProbeId, Sent>,
+    sent: VecDeque<Sent>,
     /// Overdue; an answer may still come.
     lost: VecDeque<ProbeId>,
     answered_at: Option<Mono>,
@@ -62,7 +64,7 @@ pub enum Hearing {
         losses: u32,
     },
     /// Too little to say, with the reason.
-    Unknown(String),
+    Unknown(Cow<'static, str>),
 }
 
 impl PathLog {
@@ -70,10 +72,10 @@ impl PathLog {
     pub fn on_sent(&mut self, probe: ProbeId, at: Mono, deadline: Mono) {
         while self.sent.len() + self.lost.len() >= SENT_MAX {
             if self.lost.pop_front().is_none() {
-                self.sent.pop_first();
+                self.sent.pop_front();
             }
         }
-        self.sent.insert(probe, Sent { at, deadline });
+        self.sent.push_back(Sent { probe, at, deadline });
     }
 
     /// Notes that a probe could not be sent.
@@ -102,20 +104,22 @@ impl PathLog {
     }
 
     fn forget(&mut self, probe: ProbeId) -> bool {
-        let under_way = self.sent.remove(&probe).is_some();
+        let under_way = self.sent.iter().position(|sent| sent.probe == probe);
+        if let Some(index) = under_way {
+            self.sent.remove(index);
+        }
         let overdue = self.lost.iter().position(|lost| *lost == probe);
         if let Some(index) = overdue {
             self.lost.remove(index);
         }
-        under_way || overdue.is_some()
+        under_way.is_some() || overdue.is_some()
     }
 
     /// Counts the probes that are overdue at `now` as lost, and says how many there were.
     pub fn expire(&mut self, now: Mono) -> u32 {
         let mut expired = 0;
-        while let Some(first) = self.sent.first_entry().filter(|e| e.get().deadline <= now) {
-            let (probe, sent) = first.remove_entry();
-            self.lost.push_back(probe);
+        while let Some(sent) = self.sent.pop_front_if(|sent| sent.deadline <= now) {
+            self.lost.push_back(sent.probe);
             expired += 1;
             // A probe that was sent before the last answer came says nothing about now.
             if self.answered_at.is_some_and(|answered| answered > sent.at) {
@@ -154,13 +158,13 @@ impl PathLog {
     /// When the next probe under way is overdue.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Mono> {
-        self.sent.first_key_value().map(|(_, sent)| sent.deadline)
+        self.sent.front().map(|sent| sent.deadline)
     }
 
     /// Whether `probe` is one of this path's that hasn't been answered.
     #[must_use]
     pub fn knows(&self, probe: ProbeId) -> bool {
-        self.sent.contains_key(&probe) || self.lost.contains(&probe)
+        self.sent.iter().any(|sent| sent.probe == probe) || self.lost.contains(&probe)
     }
 
     /// When the first probe was sent that was lost since the last answer.
@@ -221,7 +225,7 @@ impl PathLog {
     #[must_use]
     pub fn hearing(&self, policy: &Policy, now: Mono) -> Hearing {
         if let Some((_, why)) = &self.unsent {
-            return Hearing::Unknown(why.clone());
+            return Hearing::Unknown(why.clone().into());
         }
         match self.silent_since {
             Some(since)

@@ -149,7 +149,7 @@ pub fn judge(evidence: &Evidence) -> Verdict {
     let silent_since = match (&evidence.vip, &evidence.blind) {
         (Hearing::Answers, _) => return Verdict::Healthy,
         (_, Some(why)) => return Verdict::Blind(why.clone()),
-        (Hearing::Unknown(why), None) => return Verdict::Unknown(why.clone()),
+        (Hearing::Unknown(why), None) => return Verdict::Unknown(why.clone().into_owned()),
         (Hearing::Silent { since, .. }, None) => *since,
     };
     if let Some(Hearing::Unknown(why)) = &evidence.control {

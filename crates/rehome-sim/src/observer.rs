@@ -126,6 +126,8 @@ pub(crate) struct Observer {
     blind_since: Option<u64>,
     bound_checked: bool,
     moment: (u64, u32),
+    /// Room for the facts of an event, used again and again.
+    facts: Vec<Fact>,
 }
 
 type Verdict = Result<(), Violation>;
@@ -140,12 +142,14 @@ impl Observer {
             blind_since: None,
             bound_checked: false,
             moment: (0, 0),
+            facts: Vec::new(),
         }
     }
 
     /// Looks at the world after an event.
     pub(crate) fn look(&mut self, world: &mut World) -> Verdict {
-        let facts = core::mem::take(&mut world.facts);
+        let mut facts = core::mem::take(&mut self.facts);
+        core::mem::swap(&mut facts, &mut world.facts);
         self.count_event(world)?;
         self.note_blindness(world);
         let before = (world.version != self.version).then(|| {
@@ -159,6 +163,8 @@ impl Observer {
         if before.is_some() && !facts.is_empty() {
             self.stories.find_forgotten(world)?;
         }
+        facts.clear();
+        self.facts = facts;
         if !self.bound_checked && world.now >= CALM_AT + SERVED_WITHIN {
             self.bound_checked = true;
             self.served(world)?;

@@ -483,7 +483,7 @@ impl World {
         let (now, version) = (model(self.now), self.version);
         let known =
             self.readings.iter().find(|known| known.version == version && known.call == *call);
-        if let Some(known) = known.filter(|_| !self.reads_vary()) {
+        if let Some(known) = known.filter(|_| !self.varies(call)) {
             let mut api = Api { now, ec2: &mut self.ec2, caller: &self.caller, made: None };
             return api.again(known);
         }
@@ -505,9 +505,14 @@ impl World {
     }
 
     /// Whether two equal readings of an unchanged world may differ.
-    fn reads_vary(&self) -> bool {
-        let kinds = [Kind::Invisible, Kind::StaleInstances, Kind::StaleRoutes];
-        kinds.into_iter().any(|kind| self.active[kind as usize].is_some())
+    #[expect(clippy::wildcard_enum_match_arm, reason = "few readings are ever behind")]
+    fn varies(&self, call: &Call) -> bool {
+        let behind: &[Kind] = match call {
+            Call::Path { .. } | Call::Zones => &[],
+            Call::Tables { .. } => &[Kind::StaleRoutes],
+            _ => &[Kind::Invisible, Kind::StaleInstances],
+        };
+        behind.iter().any(|kind| self.active[*kind as usize].is_some())
     }
 
     /// A round of probes: one event for all answers that come in time.

@@ -24,6 +24,8 @@ pub(crate) struct Report {
     ends: u64,
     starts: u64,
     excused: u64,
+    /// Of all stories together: the same seeds in the same program give the same.
+    fingerprint: u64,
     failures: BTreeMap<u64, String>,
 }
 
@@ -45,6 +47,8 @@ impl Report {
         self.ends += u64::from(counts.ends);
         self.starts += u64::from(counts.starts);
         self.excused += u64::from(counts.excused);
+        // Seeds end in any order.
+        self.fingerprint = self.fingerprint.wrapping_add(outcome.hash);
         if let Some(violation) = &outcome.violation {
             self.failures.insert(outcome.seed, violation.to_string());
         }
@@ -71,7 +75,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "{} seeds, {} simulated hours, {} faults; {} moves begun, {} done, {} launches, \
-             {} ended, {} starts, {} excused",
+             {} ended, {} starts, {} excused; fingerprint {:016x}",
             self.seeds,
             self.simulated / 3_600,
             self.strikes.iter().sum::<u64>(),
@@ -80,7 +84,8 @@ impl fmt::Display for Report {
             self.launches,
             self.ends,
             self.starts,
-            self.excused
+            self.excused,
+            self.fingerprint
         )?;
         writeln!(
             f,

@@ -5,7 +5,8 @@
 //! (`SIGSTOP`, a suspended machine) was blind as well, and learns of it afterwards.
 
 use alloc::format;
-use alloc::string::String;
+use core::fmt;
+use core::net::Ipv4Addr;
 use core::time::Duration;
 
 use super::{Controller, SEND_WITHIN};
@@ -13,50 +14,70 @@ use crate::probe::Hearing;
 use crate::say::Line;
 use crate::time::{Mono, Unix};
 
+/// While blindness lasts it is found again at every event; it is told no more often than this.
+const TOLD_AGAIN: Duration = Duration::from_secs(1);
+
+/// What keeps us from judging the VIP's silence.
+pub(super) enum Darkness<'a> {
+    /// It can't be probed from anywhere.
+    Unsendable(&'a str),
+    /// Every control target is silent as well.
+    Unwitnessed(&'a [Ipv4Addr]),
+}
+
+impl fmt::Display for Darkness<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Darkness::Unsendable(why) => f.write_str(why),
+            Darkness::Unwitnessed(targets) => {
+                let targets = crate::verdict::list(targets.iter());
+                write!(f, "no control target answers ({targets})")
+            }
+        }
+    }
+}
+
 impl Controller {
-    /// Why we are no judge of the VIP's silence: it can't be probed from anywhere, or every control
-    /// target is silent as well. A VIP that answers shows that we see.
-    pub(super) fn blindness(&self, now: Mono) -> Option<String> {
+    /// Why we are no judge of the VIP's silence. A VIP that answers shows that we see.
+    pub(super) fn blindness(&self, now: Mono) -> Option<Darkness<'_>> {
         if self.vip_hearing(now) == Hearing::Answers {
             return None;
         }
-        if let Some(why) = self.probing.unsendable() {
-            return Some(why);
-        }
-        self.no_witness(now)
+        self.probing.unsendable().map(Darkness::Unsendable).or_else(|| self.no_witness(now))
     }
 
     /// That every control target is silent, where any is configured.
-    pub(super) fn no_witness(&self, now: Mono) -> Option<String> {
+    pub(super) fn no_witness(&self, now: Mono) -> Option<Darkness<'_>> {
         if self.setup.controls.is_empty() {
             return None;
         }
         match self.probing.control(now, now, &self.setup.policy, now) {
-            Hearing::Silent { .. } => {
-                let targets = crate::verdict::list(self.setup.controls.iter());
-                Some(format!("no control target answers ({targets})"))
-            }
+            Hearing::Silent { .. } => Some(Darkness::Unwitnessed(&self.setup.controls)),
             Hearing::Answers | Hearing::Unknown(_) => None,
         }
     }
 
     /// Tells when sight is lost, at intervals while it is, and when it is back.
     pub(super) fn step_blindness(&mut self, now: Mono) {
-        let blind = self.blindness(now);
-        if let Some(why) = &blind {
-            let why = format!("we are blind: {why}; nothing is changed");
-            let line = Line::Held { why };
-            if self.blind.is_none() {
-                // What was told of an earlier time isn't told of this one.
-                self.told.forget(&line);
+        match (self.blindness(now), self.blind) {
+            (Some(_), Some(told)) if now.since(told) < TOLD_AGAIN => {}
+            (Some(why), before) => {
+                let line = Line::Held { why: format!("we are blind: {why}; nothing is changed") };
+                if before.is_none() {
+                    // What was told of an earlier time isn't told of this one.
+                    self.told.forget(&line);
+                }
+                self.blind = Some(now);
+                self.say_once(line);
             }
-            self.say_once(line);
-        } else if self.blind.is_some() {
-            self.probing.void();
-            self.begin_anew(now);
-            self.say(Line::Notice { text: "No longer blind; judging anew".into() });
+            (None, Some(_)) => {
+                self.blind = None;
+                self.probing.void();
+                self.begin_anew(now);
+                self.say(Line::Notice { text: "No longer blind; judging anew".into() });
+            }
+            (None, None) => {}
         }
-        self.blind = blind;
     }
 
     /// The deadlines of a move run from here: before, nothing could be seen.

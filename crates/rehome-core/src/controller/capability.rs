@@ -38,7 +38,7 @@ impl Controller {
             return Some(format!("EC2 has not been read for more than {}", Short(allowed)));
         }
         if let Some(why) = self.no_witness(now) {
-            return Some(why);
+            return Some(why.to_string());
         }
         self.spent(self.unix(now)).or_else(|| self.nowhere())
     }

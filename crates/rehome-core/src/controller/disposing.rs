@@ -144,9 +144,15 @@ impl Controller {
     }
 
     fn next_of(&mut self, now: Mono, disposal: &Disposal, begun: Mono) -> Next {
-        let Some(seen) = self.other_since(&disposal.instance, begun) else { return Next::Wait };
-        let Some(instance) = seen.clone() else { return self.absent(disposal) };
+        match self.other_since(&disposal.instance, begun) {
+            None => return Next::Wait,
+            Some(None) => return self.absent(disposal),
+            Some(Some(_)) => {}
+        }
         self.looks.absent.remove(&disposal.instance);
+        let Some(Some(instance)) = self.other_since(&disposal.instance, begun) else {
+            return Next::Wait;
+        };
         if instance.state == InstanceState::Terminated {
             return Next::Gone(InstanceState::Terminated);
         }
@@ -167,7 +173,7 @@ impl Controller {
         if disposal.ordered && (ending || now.since(given) < self.poll_step() * 3) {
             return Next::Wait;
         }
-        self.last_look(now, disposal, begun, &instance)
+        self.last_look(now, disposal, begun, instance)
     }
 
     /// Listed nowhere, by several readings in a row: as good as terminated.
@@ -191,14 +197,16 @@ impl Controller {
         if let Some(group) = instance.scaling_group() {
             return Next::Keep(format!("it belongs to the Auto Scaling group {group}"));
         }
-        let ours = instance.tags.get(&format!("{TAG_PREFIX}vip")).map(String::as_str)
-            == Some(self.record.vip.address.to_string().as_str());
+        let tag = |key: &str| {
+            let ours = |name: &str| name.strip_prefix(TAG_PREFIX) == Some(key);
+            instance.tags.iter().find(|(name, _)| ours(name)).map(|(_, value)| value.as_str())
+        };
+        let ours = tag("vip").and_then(|text| text.parse().ok()) == Some(self.record.vip.address);
         if disposal.why != Leftover::Former && !ours {
             return Next::Keep("it doesn't carry our tags".to_string());
         }
         // What was launched for a move after the present one is somebody's who knows more than we.
-        let generation = instance.tags.get(&format!("{TAG_PREFIX}generation"));
-        let generation = generation.and_then(|text| text.parse::<u64>().ok());
+        let generation = tag("generation").and_then(|text| text.parse::<u64>().ok());
         if generation.is_some_and(|generation| generation > self.record.generation + 1) {
             return Next::Keep("its tag tells of a later move than any we know".to_string());
         }

@@ -169,7 +169,9 @@ impl Controller {
 
     /// Says why a silent VIP isn't moved; once, until the reason changes.
     pub(super) fn tell_hold(&mut self, now: Mono, verdict: &Verdict) {
-        if !matches!(self.vip_hearing(now), Hearing::Silent { .. }) {
+        if !matches!(self.vip_hearing(now), Hearing::Silent { .. })
+            || !self.told.is_news(verdict, now)
+        {
             return;
         }
         let running = matches!(

@@ -1,7 +1,6 @@
 //! When what is probed from where, and what the probes say together.
 
-use alloc::collections::BTreeMap;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::time::Duration;
@@ -32,8 +31,8 @@ pub(super) enum Path {
 /// The probes of one VIP.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Probing {
-    #[serde(with = "super::pairs")]
-    logs: BTreeMap<Path, PathLog>,
+    /// In the order of their paths. A few, and gone through at every event: a list is the quickest.
+    logs: Vec<(Path, PathLog)>,
     next_id: u64,
     due: Mono,
     sharp: bool,
@@ -41,15 +40,34 @@ pub(super) struct Probing {
 
 impl Probing {
     pub(super) fn new(begun: Mono) -> Probing {
-        Probing { logs: BTreeMap::new(), next_id: 0, due: begun, sharp: false }
+        Probing { logs: Vec::new(), next_id: 0, due: begun, sharp: false }
     }
 
     fn vip_logs(&self) -> impl Iterator<Item = &PathLog> {
         self.logs.iter().filter(|(path, _)| matches!(path, Path::Vip(_))).map(|(_, log)| log)
     }
 
+    fn primary_log(&self, instance: &InstanceId) -> Option<&PathLog> {
+        let is_it = |path: &Path| matches!(path, Path::Primary(id) if id == instance);
+        self.logs.iter().find(|(path, _)| is_it(path)).map(|(_, log)| log)
+    }
+
+    /// Keeps the logs of the `wanted` paths, in their order, and no others.
+    fn follow(&mut self, wanted: &[(Path, Ipv4Addr)]) {
+        let same = self.logs.iter().map(|(path, _)| path).eq(wanted.iter().map(|(path, _)| path));
+        if same {
+            return;
+        }
+        let mut known = core::mem::take(&mut self.logs);
+        for (path, _) in wanted {
+            let log = known.iter_mut().find(|(other, _)| other == path);
+            let log = log.map(|(_, log)| core::mem::take(log)).unwrap_or_default();
+            self.logs.push((path.clone(), log));
+        }
+    }
+
     pub(super) fn on_answer(&mut self, probe: ProbeId, at: Mono) {
-        for log in self.logs.values_mut() {
+        for (_, log) in &mut self.logs {
             if log.on_answer(probe, at) {
                 return;
             }
@@ -57,7 +75,7 @@ impl Probing {
     }
 
     pub(super) fn on_unsent(&mut self, probe: ProbeId, at: Mono, why: &str) {
-        for log in self.logs.values_mut() {
+        for (_, log) in &mut self.logs {
             if log.knows(probe) {
                 log.on_unsent(probe, at, why.to_string());
                 return;
@@ -66,14 +84,14 @@ impl Probing {
     }
 
     pub(super) fn expire(&mut self, now: Mono) {
-        for log in self.logs.values_mut() {
+        for (_, log) in &mut self.logs {
             log.expire(now);
         }
     }
 
     /// Nothing that was sent or lost so far counts any more.
     pub(super) fn void(&mut self) {
-        for log in self.logs.values_mut() {
+        for (_, log) in &mut self.logs {
             log.void();
         }
     }
@@ -90,7 +108,11 @@ impl Probing {
     /// The VIP from all sources together: any source that hears it means that it is served; what
     /// could not be sent from one source says nothing where another source could. Once some
     /// sources have `heard` it, the silence of the others is nothing new.
-    pub(super) fn vip(&self, heard: &[usize], policy: &Policy, now: Mono) -> Hearing {
+    pub(super) fn vip(&self, heard: impl Fn(usize) -> bool, policy: &Policy, now: Mono) -> Hearing {
+        let any_heard = self.logs.iter().any(|(path, _)| match path {
+            Path::Vip(source) => heard(*source),
+            Path::Primary(_) | Path::Control(..) => false,
+        });
         let mut unknown = None;
         let mut deaf = false;
         let mut silent: Option<(Mono, u32)> = None;
@@ -99,7 +121,7 @@ impl Probing {
             match log.hearing(policy, now) {
                 Hearing::Answers => return Hearing::Answers,
                 Hearing::Unknown(why) => unknown = unknown.or(Some(why)),
-                Hearing::Silent { .. } if !heard.is_empty() && !heard.contains(source) => {
+                Hearing::Silent { .. } if any_heard && !heard(*source) => {
                     deaf = true;
                 }
                 Hearing::Silent { since, losses } => {
@@ -159,7 +181,7 @@ impl Probing {
 
     /// The same of an instance's primary address.
     pub(super) fn primary_last_word(&self, instance: &InstanceId) -> Option<Mono> {
-        self.logs.get(&Path::Primary(instance.clone()))?.last_word()
+        self.primary_log(instance)?.last_word()
     }
 
     /// Whether the last word of the VIP's probes is at most `age` old.
@@ -213,17 +235,17 @@ impl Probing {
     }
 
     /// Why the VIP can't be probed from any source, where that is so.
-    pub(super) fn unsendable(&self) -> Option<String> {
+    pub(super) fn unsendable(&self) -> Option<&str> {
         let mut why = None;
         for log in self.vip_logs() {
-            why = Some(log.unsent()?.to_string());
+            why = Some(log.unsent()?);
         }
         why
     }
 
     /// A primary address; silence there is evidence only where it has answered before.
     pub(super) fn primary(&self, home: &Home, policy: &Policy, now: Mono) -> Hearing {
-        let Some(log) = self.logs.get(&Path::Primary(home.instance.clone())) else {
+        let Some(log) = self.primary_log(&home.instance) else {
             return Hearing::Unknown("not probed yet".into());
         };
         match log.hearing(policy, now) {
@@ -235,11 +257,11 @@ impl Probing {
     }
 
     pub(super) fn answered_ever(&self, home: &Home) -> bool {
-        self.logs.get(&Path::Primary(home.instance.clone())).is_some_and(PathLog::answered_ever)
+        self.primary_log(&home.instance).is_some_and(PathLog::answered_ever)
     }
 
     pub(super) fn primary_answers_in_row(&self, instance: &InstanceId) -> u32 {
-        self.logs.get(&Path::Primary(instance.clone())).map_or(0, PathLog::answers_in_row)
+        self.primary_log(instance).map_or(0, PathLog::answers_in_row)
     }
 
     pub(super) fn primary_hearing(
@@ -248,11 +270,11 @@ impl Probing {
         policy: &Policy,
         now: Mono,
     ) -> Option<Hearing> {
-        self.logs.get(&Path::Primary(instance.clone())).map(|log| log.hearing(policy, now))
+        self.primary_log(instance).map(|log| log.hearing(policy, now))
     }
 
     pub(super) fn next_wakeup(&self, policy: &Policy) -> Option<Wakeup> {
-        let deadline = self.logs.values().filter_map(PathLog::next_deadline).min();
+        let deadline = self.logs.iter().filter_map(|(_, log)| log.next_deadline()).min();
         // Silence is believed at a moment at which nothing else need happen.
         let belief = self
             .vip_logs()
@@ -287,15 +309,15 @@ impl Controller {
         }
         let deadline = now + policy.timeout;
         let wanted = self.wanted_paths();
-        self.probing.logs.retain(|path, _| wanted.contains_key(path));
-        for (path, target) in wanted {
+        self.probing.follow(&wanted);
+        for (index, (path, target)) in wanted.into_iter().enumerate() {
             let probe = ProbeId(self.probing.next_id);
             self.probing.next_id += 1;
             let source = match &path {
                 Path::Vip(index) | Path::Control(index, _) => self.setup.sources[*index],
                 Path::Primary(_) => None,
             };
-            self.probing.logs.entry(path).or_default().on_sent(probe, now, deadline);
+            self.probing.logs[index].1.on_sent(probe, now, deadline);
             self.actions.push(Action::Probe { probe, source, target });
         }
         self.probing.due = now + step;
@@ -320,32 +342,40 @@ impl Controller {
 
     /// The VIP's word, from all sources together.
     pub(super) fn vip_hearing(&self, now: Mono) -> Hearing {
-        let known = |source: &Option<Ipv4Addr>| self.record.heard_by.contains(source);
-        let heard = self.setup.sources.iter().enumerate();
-        let heard: Vec<usize> =
-            heard.filter(|(_, source)| known(source)).map(|(index, _)| index).collect();
-        self.probing.vip(&heard, &self.setup.policy, now)
+        let heard = |index: usize| {
+            let source = self.setup.sources.get(index);
+            source.is_some_and(|source| self.record.heard_by.contains(source))
+        };
+        self.probing.vip(heard, &self.setup.policy, now)
     }
 
-    fn wanted_paths(&self) -> BTreeMap<Path, Ipv4Addr> {
-        let mut wanted = BTreeMap::new();
-        for source in 0..self.setup.sources.len() {
-            wanted.insert(Path::Vip(source), self.record.vip.address);
-            for (index, target) in self.setup.controls.iter().enumerate() {
-                wanted.insert(Path::Control(source, index), *target);
-            }
-        }
+    /// In the order of the paths, each once.
+    fn wanted_paths(&self) -> Vec<(Path, Ipv4Addr)> {
+        let sources = 0..self.setup.sources.len();
+        let mut wanted: Vec<(Path, Ipv4Addr)> =
+            sources.clone().map(|source| (Path::Vip(source), self.record.vip.address)).collect();
+        let first = wanted.len();
+        let mut primary = |instance: &InstanceId, address: Ipv4Addr| {
+            wanted.push((Path::Primary(instance.clone()), address));
+        };
         let holder = &self.record.holder;
-        wanted.insert(Path::Primary(holder.instance.clone()), holder.address);
+        primary(&holder.instance, holder.address);
         let attempt = self.record.moving.as_ref().and_then(|moving| moving.attempt.as_ref());
         if let Some(home) = attempt.and_then(|attempt| attempt.home.as_ref()) {
-            wanted.insert(Path::Primary(home.instance.clone()), home.address);
+            primary(&home.instance, home.address);
         }
         for disposal in &self.record.disposals {
             if let (Leftover::Former, Some(address)) = (disposal.why, disposal.address) {
-                wanted.insert(Path::Primary(disposal.instance.clone()), address);
+                primary(&disposal.instance, address);
             }
         }
+        wanted[first..].sort_by(|one, other| one.0.cmp(&other.0));
+        wanted.dedup_by(|one, other| one.0 == other.0);
+        let targets = |source| {
+            let targets = self.setup.controls.iter().enumerate();
+            targets.map(move |(index, target)| (Path::Control(source, index), *target))
+        };
+        wanted.extend(sources.flat_map(targets));
         wanted
     }
 }
@@ -371,7 +401,7 @@ mod tests {
             log.on_sent(ProbeId(1), at(answered), at(answered + 1));
             log.on_answer(ProbeId(1), at(answered));
             let mut probing = Probing::new(at(0));
-            probing.logs.insert(Path::Control(0, 0), log);
+            probing.logs.push((Path::Control(0, 0), log));
             let word = probing.control(at(since), at(lately), &policy, at(103));
             assert_eq!(word == Hearing::Answers, vouches, "{answered} {since} {lately}: {word:?}");
             assert!(vouches || matches!(word, Hearing::Unknown(_)), "nor is it silent: {word:?}");

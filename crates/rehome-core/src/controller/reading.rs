@@ -53,6 +53,9 @@ pub(super) struct Views {
     impaired: Option<Seen<Option<String>>>,
     pub(super) tables: Option<Seen<Vec<RouteTable>>>,
     path: Option<Seen<Vec<PathPart>>>,
+    /// What `tables` adds to the path, where it was worked out already.
+    #[serde(skip)]
+    table_parts: Option<Vec<PathPart>>,
     zones: Option<Seen<Vec<Zone>>>,
     pub(super) others: BTreeMap<InstanceId, Seen<Option<Instance>>>,
     pub(super) statuses: BTreeMap<InstanceId, Status>,
@@ -122,7 +125,10 @@ impl Views {
     fn forget_failed(&mut self, asked: Mono, call: &Call, why: &str) {
         let why = why.to_string();
         match call {
-            Call::Tables { .. } => self.tables = Some(Seen { asked, what: Err(why) }),
+            Call::Tables { .. } => {
+                self.tables = Some(Seen { asked, what: Err(why) });
+                self.table_parts = None;
+            }
             Call::Path { .. } => self.path = Some(Seen { asked, what: Err(why) }),
             Call::Zones => self.zones = Some(Seen { asked, what: Err(why) }),
             Call::Instances { ids, .. } | Call::Listed { ids } => {
@@ -152,6 +158,7 @@ impl Views {
         self.impaired = None;
         self.others.remove(holder);
         self.path = None;
+        self.table_parts = None;
         self.refresh = true;
     }
 }
@@ -265,7 +272,11 @@ impl Controller {
                 let known = self.views.tables.as_ref().and_then(|seen| seen.what.as_ref().ok());
                 let same = known == Some(&tables);
                 self.views.tables = Some(Seen { asked: flight.sent, what: Ok(tables) });
-                let parts = if same { Vec::new() } else { self.table_parts() };
+                if same {
+                    return;
+                }
+                self.views.table_parts = None;
+                let parts = self.table_parts();
                 if let Some(Seen { what: Ok(known), .. }) = &mut self.views.path {
                     known.retain(|part| parts.iter().all(|other| other.name != part.name));
                     known.extend(parts);
@@ -291,7 +302,16 @@ impl Controller {
     }
 
     /// The tables at both ends of the path, apart from our own route: the way there and back.
-    fn table_parts(&self) -> Vec<PathPart> {
+    fn table_parts(&mut self) -> Vec<PathPart> {
+        if let Some(parts) = &self.views.table_parts {
+            return parts.clone();
+        }
+        let parts = self.digest_tables();
+        self.views.table_parts = Some(parts.clone());
+        parts
+    }
+
+    fn digest_tables(&self) -> Vec<PathPart> {
         let Some(Seen { what: Ok(tables), .. }) = &self.views.tables else { return Vec::new() };
         let ends = [Some(&self.record.holder.subnet), self.setup.near_subnet.as_ref()];
         let ids: BTreeSet<&TableId> =

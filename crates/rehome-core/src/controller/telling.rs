@@ -13,20 +13,27 @@ use crate::probe::Hearing;
 use crate::record::Stage;
 use crate::say::{Line, StateSeen};
 use crate::time::Mono;
+use crate::verdict::Verdict;
 
 /// What was told last, so that nothing is told twice in a row.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Told {
     status_at: Option<Mono>,
-    status: Option<(u8, String)>,
+    status: Option<(u8, StateSeen)>,
     once: Vec<(Line, Mono)>,
     deaf: Vec<usize>,
+    /// The verdict that a hold was told for last, and when.
+    #[serde(default)]
+    hold: Option<(Verdict, Mono)>,
     /// Why no failover could be made, where that was told and still holds.
     pub(super) incapable: Option<String>,
 }
 
 /// After this a line that still holds is told again.
 const REMIND_AFTER: Duration = Duration::from_secs(600);
+
+/// A verdict that holds is found again at every event; it is told no more often than this.
+const FOUND_AGAIN: Duration = Duration::from_secs(1);
 
 /// Lines that are remembered so as not to be repeated.
 const ONCE_MAX: usize = 8;
@@ -35,6 +42,16 @@ impl Told {
     /// The next time this is said it is news.
     pub(super) fn forget(&mut self, line: &Line) {
         self.once.retain(|(told, _)| told != line);
+    }
+
+    /// Whether a hold for this verdict wasn't found a moment ago already.
+    pub(super) fn is_news(&mut self, verdict: &Verdict, now: Mono) -> bool {
+        let again = |(told, at): &(Verdict, Mono)| told == verdict && now.since(*at) < FOUND_AGAIN;
+        if self.hold.as_ref().is_some_and(again) {
+            return false;
+        }
+        self.hold = Some((verdict.clone(), now));
+        true
     }
 }
 
@@ -60,14 +77,14 @@ impl Controller {
         if matches!(&state, StateSeen::Unknown { last: None, .. }) && self.views.holder.is_none() {
             return;
         }
-        let kind = (kind_of(&ping), kind_of_state(&state));
-        let changed = self.told.status.as_ref() != Some(&kind);
+        let same = |told: &(u8, StateSeen)| told.0 == kind_of(&ping) && is_same(&told.1, &state);
+        let changed = !self.told.status.as_ref().is_some_and(same);
         let due =
             self.told.status_at.is_none_or(|at| now.since(at) >= self.setup.policy.report_interval);
         if !changed && !due {
             return;
         }
-        self.told.status = Some(kind);
+        self.told.status = Some((kind_of(&ping), state.clone()));
         self.told.status_at = Some(now);
         let holder = &self.record.holder;
         let line = Line::Status {
@@ -175,10 +192,14 @@ fn kind_of(ping: &Hearing) -> u8 {
     }
 }
 
-fn kind_of_state(state: &StateSeen) -> String {
-    match state {
-        StateSeen::Known(state) => state.to_string(),
-        StateSeen::NotFound => "not found".to_string(),
-        StateSeen::Unknown { why, .. } => why.clone(),
+/// Whether the two say the same of the holder, ages apart.
+fn is_same(one: &StateSeen, other: &StateSeen) -> bool {
+    match (one, other) {
+        (StateSeen::Known(one), StateSeen::Known(other)) => one == other,
+        (StateSeen::NotFound, StateSeen::NotFound) => true,
+        (StateSeen::Unknown { why: one, .. }, StateSeen::Unknown { why: other, .. }) => {
+            one == other
+        }
+        (StateSeen::Known(_) | StateSeen::NotFound | StateSeen::Unknown { .. }, _) => false,
     }
 }
