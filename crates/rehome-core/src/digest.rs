@@ -15,6 +15,12 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     text
 }
 
+/// The first 64 bits of the SHA-256 of `bytes`: enough to tell a few hundred lines apart.
+#[must_use]
+pub fn digest_u64(bytes: &[u8]) -> u64 {
+    Sha256::digest(bytes).iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,5 +32,6 @@ mod tests {
             sha256_hex(b"abc"),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+        assert_eq!(digest_u64(b"abc"), 0xba78_16bf_8f01_cfea);
     }
 }

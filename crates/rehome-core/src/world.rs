@@ -3,7 +3,7 @@
 //! A field is an `Option` where EC2 may leave it out. A terminated instance, for one, answers
 //! without subnet, VPC, profile, interfaces and volumes (EC2 user guide, "Terminate instances").
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -11,6 +11,7 @@ use core::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::{digest_u64, sha256_hex};
 use crate::names::{
     Az, GroupId, ImageId, InstanceId, InstanceType, InterfaceId, KeyName, SubnetId, TableId, VpcId,
 };
@@ -407,14 +408,64 @@ pub struct ImageDevice {
     pub delete_on_termination: bool,
 }
 
-/// One thing on the way between monitor and holder, boiled down to a digest, so that a change can
-/// be told without keeping the whole.
+/// What one line of a part of the way does to packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It lets some pass.
+    Passes,
+    /// It stops some.
+    Blocks,
+    /// Either, or it can't be told.
+    Either,
+}
+
+/// One thing on the way between monitor and holder, boiled down to digests, so that a change can be
+/// told without keeping the whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathPart {
     /// What it is, as people name it: `security group sg-…`, `network ACL acl-…`.
     pub name: String,
-    /// A digest of all that matters of it.
+    /// A digest of the lines of which it can't be told what a change of them does.
     pub digest: String,
+    /// Digests of the lines that let packets pass.
+    #[serde(default)]
+    pub passes: BTreeSet<u64>,
+    /// Digests of the lines that stop packets.
+    #[serde(default)]
+    pub blocks: BTreeSet<u64>,
+}
+
+impl PathPart {
+    /// The part of this name that consists of `lines`, in whatever order.
+    #[must_use]
+    pub fn new(name: String, lines: impl IntoIterator<Item = (Effect, String)>) -> PathPart {
+        let (mut passes, mut blocks) = (BTreeSet::new(), BTreeSet::new());
+        let mut others = BTreeSet::new();
+        for (effect, line) in lines {
+            match effect {
+                Effect::Passes => passes.insert(digest_u64(line.as_bytes())),
+                Effect::Blocks => blocks.insert(digest_u64(line.as_bytes())),
+                Effect::Either => others.insert(line),
+            };
+        }
+        let others: Vec<String> = others.into_iter().collect();
+        PathPart { name, digest: sha256_hex(others.join("\n").as_bytes()), passes, blocks }
+    }
+
+    /// Whether something that passed `before` may be stopped now. A part that has only been opened
+    /// further explains no silence.
+    #[must_use]
+    pub fn may_have_closed(&self, before: &PathPart) -> bool {
+        self.digest != before.digest
+            || !before.passes.is_subset(&self.passes)
+            || !self.blocks.is_subset(&before.blocks)
+    }
+
+    /// Whether it is a network ACL.
+    #[must_use]
+    pub fn is_acl(&self) -> bool {
+        self.name.starts_with("network ACL ")
+    }
 }
 
 /// Who calls, by `sts:GetCallerIdentity`.

@@ -55,8 +55,9 @@ pub enum Invariant {
     /// fault of its own: its interface is dead, or it has no route.
     Blind,
     /// In no hour has a record more launches than a move may have, times one more than the moves an
-    /// hour may have, and in no day likewise, by the wall clock of the process. One more: a move
-    /// that began before that hour may launch within it.
+    /// hour may have, and in no day likewise, by the wall clock of the process, as long as nobody
+    /// turns it. One more: a move that began before that hour may launch within it. Moves out of a
+    /// zone that EC2 calls impaired are free.
     Budget,
     /// At the moment when an instance comes into being by a launch of ours, the durable record of
     /// the process that asked for it knows the launch's token.

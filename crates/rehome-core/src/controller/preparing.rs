@@ -111,6 +111,9 @@ impl Controller {
     /// The VIP answers while our tables lead to two homes: all to the one that lives.
     fn even_out(&mut self, now: Mono, home: Home, holder_lives: bool) {
         self.restart_cut(now);
+        if !holder_lives {
+            self.leave_present_for(now, &home);
+        }
         let Some(moving) = &mut self.record.moving else { return };
         moving.cut_to = Some(home);
         self.unsaved = true;
@@ -121,6 +124,14 @@ impl Controller {
             self.say(Line::RollingBack { instance, why });
         } else {
             moving.stage = Stage::Cutting;
+        }
+    }
+
+    /// An earlier candidate is the new home after all: the present one isn't needed.
+    fn leave_present_for(&mut self, now: Mono, home: &Home) {
+        let attempt = self.record.moving.as_ref().and_then(|moving| moving.attempt.as_ref());
+        if attempt.is_some_and(|attempt| attempt.instance.as_ref() != Some(&home.instance)) {
+            self.dispose_present(now);
         }
     }
 

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
-use crate::digest::sha256_hex;
 use crate::fault::{CallError, ErrorClass};
 use crate::names::{Az, GroupId, InstanceId, InterfaceId, TableId};
 use crate::placement::table_of;
@@ -24,7 +23,7 @@ use crate::say::{Line, StateSeen};
 use crate::time::Mono;
 use crate::verdict::{HolderSeen, Seen};
 use crate::world::{
-    Instance, InstanceState, PathPart, Route, RouteState, RouteTable, Status, Target, Zone,
+    Effect, Instance, InstanceState, PathPart, Route, RouteState, RouteTable, Status, Target, Zone,
 };
 
 /// Lost probes in a row that make EC2 be asked out of turn.
@@ -163,14 +162,17 @@ impl Views {
     }
 }
 
-/// What differs between two readings. A part that only one of them has was asked for only once
-/// (who we are isn't always told), unless it is a group that the holder has come to have.
+/// What may have closed between two readings. A part that only one of them has was asked for only
+/// once (who we are isn't always told), unless it is a group that the holder has come to have, or an
+/// ACL that has come in the place of another one.
 fn changes(before: &[PathPart], now: &[PathPart], groups: &[GroupId]) -> Vec<String> {
     let of_holder = |part: &PathPart| groups.iter().any(|id| part.name.ends_with(id.as_str()));
+    let is_in = |parts: &[PathPart], part: &PathPart| parts.iter().any(|p| p.name == part.name);
+    let left = before.iter().any(|part| part.is_acl() && !is_in(now, part));
     now.iter()
         .filter(|part| match before.iter().find(|other| other.name == part.name) {
-            Some(other) => other.digest != part.digest,
-            None => of_holder(part),
+            Some(other) => part.may_have_closed(other),
+            None => of_holder(part) || (left && part.is_acl()),
         })
         .map(|part| part.name.clone())
         .collect()
@@ -318,11 +320,9 @@ impl Controller {
             ends.into_iter().flatten().filter_map(|subnet| table_of(subnet, tables)).collect();
         let part = |table: &RouteTable| {
             let others = table.routes.iter().filter(|route| self.is_on_the_way(route));
-            let mut lines: Vec<String> =
-                others.map(|route| format!("{} {}", route.destination, route.target)).collect();
-            lines.sort();
-            let digest = sha256_hex(lines.join("\n").as_bytes());
-            PathPart { name: format!("route table {}", table.id), digest }
+            let line = |route: &Route| format!("{} {}", route.destination, route.target);
+            let lines = others.map(|route| (Effect::Either, line(route)));
+            PathPart::new(format!("route table {}", table.id), lines)
         };
         tables.iter().filter(|table| ids.contains(&table.id)).map(part).collect()
     }
@@ -570,5 +570,30 @@ impl Controller {
     /// Readings are asked again this soon while something depends on them.
     pub(super) fn poll_step(&self) -> Duration {
         self.setup.policy.poll_interval_moving
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acl(id: &str, lines: &[&str]) -> PathPart {
+        let lines = lines.iter().map(|line| (Effect::Passes, (*line).to_string()));
+        PathPart::new(format!("network ACL {id}"), lines)
+    }
+
+    #[test]
+    fn an_acl_in_the_place_of_another_is_a_change_and_one_more_or_less_is_none() {
+        let (one, other) = (acl("acl-1", &["icmp"]), acl("acl-2", &["icmp"]));
+        let both = [one.clone(), other.clone()];
+        for (before, now, changed) in [
+            (&both[..1], &both[1..], &["network ACL acl-2"][..]),
+            (&both[..1], &both[..], &[]),
+            (&both[..], &both[..1], &[]),
+            (&both[..1], &[acl("acl-1", &[])][..], &["network ACL acl-1"]),
+            (&both[..1], &[acl("acl-1", &["icmp", "tcp"])][..], &[]),
+        ] {
+            assert_eq!(changes(before, now, &[]), changed, "{before:?} {now:?}");
+        }
     }
 }

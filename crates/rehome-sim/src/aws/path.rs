@@ -4,16 +4,14 @@
 
 use ec2_model::api as ec2;
 use rehome_core::names::SubnetId;
-use rehome_core::world::PathPart;
+use rehome_core::world::{Effect, PathPart};
 
 /// The digest of a security group's rules, both ways.
 pub(super) fn group(from: &ec2::SecurityGroup) -> PathPart {
     let inbound = from.ingress.iter().flat_map(|rule| permission("in", rule));
     let outbound = from.egress.iter().flat_map(|rule| permission("out", rule));
-    PathPart {
-        name: format!("security group {}", from.group_id),
-        digest: digest(inbound.chain(outbound).collect()),
-    }
+    let lines = inbound.chain(outbound).map(|line| (Effect::Passes, line));
+    PathPart::new(format!("security group {}", from.group_id), lines)
 }
 
 fn permission(way: &str, rule: &ec2::IpPermission) -> Vec<String> {
@@ -32,20 +30,19 @@ pub(super) fn acl(from: &ec2::NetworkAcl, asked: &[SubnetId]) -> PathPart {
         .iter()
         .map(|association| association.subnet_id.as_str())
         .filter(|id| asked.iter().any(|subnet| subnet.as_str() == *id))
-        .map(|id| format!("subnet {id}"));
-    PathPart {
-        name: format!("network ACL {}", from.network_acl_id),
-        digest: digest(from.entries.iter().map(entry).chain(subnets).collect()),
-    }
+        .map(|id| (Effect::Either, format!("subnet {id}")));
+    let lines = from.entries.iter().map(entry).chain(subnets);
+    PathPart::new(format!("network ACL {}", from.network_acl_id), lines)
 }
 
-fn entry(from: &ec2::NetworkAclEntry) -> String {
+fn entry(from: &ec2::NetworkAclEntry) -> (Effect, String) {
     let way = if from.egress { "out" } else { "in" };
     let peer = from.cidr_block.as_ref().or(from.ipv6_cidr_block.as_ref());
     let peer = peer.map_or("?", String::as_str);
     let (number, action, protocol) = (from.rule_number, &from.rule_action, &from.protocol);
     let (ports, icmp) = (from.port_range, from.icmp_type_code);
-    format!("{way} {number} {action} {protocol} {peer} {ports:?} {icmp:?}")
+    let effect = if action == "deny" { Effect::Blocks } else { Effect::Passes };
+    (effect, format!("{way} {number} {action} {protocol} {peer} {ports:?} {icmp:?}"))
 }
 
 /// The digest of what our own interface admits and carries.
@@ -58,18 +55,10 @@ pub(super) fn interface(from: &ec2::NetworkInterface) -> PathPart {
     lines.push(format!("check {}", from.source_dest_check));
     lines.push(format!("status {}", from.status));
     lines.push(format!("subnet {}", from.subnet_id));
-    PathPart {
-        name: format!("network interface {}", from.network_interface_id),
-        digest: digest(lines),
-    }
+    let lines = lines.into_iter().map(|line| (Effect::Either, line));
+    PathPart::new(format!("network interface {}", from.network_interface_id), lines)
 }
 
 fn number(number: Option<i64>) -> String {
     number.map_or("*".to_owned(), |number| number.to_string())
-}
-
-fn digest(mut lines: Vec<String>) -> String {
-    lines.sort_unstable();
-    lines.dedup();
-    rehome_core::digest::sha256_hex(lines.join("\n").as_bytes())
 }

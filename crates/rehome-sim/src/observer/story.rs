@@ -7,6 +7,7 @@ use rehome_core::call::Launch;
 use rehome_core::controller::CallId;
 use rehome_core::record::Record;
 use rehome_core::say::Line;
+use rehome_core::verdict::Reason;
 
 use super::{Invariant, Verdict, violated};
 use crate::account::vip;
@@ -28,8 +29,11 @@ pub(super) struct Launched {
     attempt: String,
     token: String,
     instance: String,
-    /// By the process's wall clock.
+    /// By the process's wall clock, and what that was off by.
     unix: u64,
+    wall: i64,
+    /// For a move that the budget isn't for.
+    free: bool,
     unknown_since: Option<u64>,
 }
 
@@ -50,6 +54,8 @@ impl Launched {
             token: launch.token.clone(),
             instance: instance.to_owned(),
             unix: world.unix(process).0,
+            wall: world.processes[process].wall,
+            free: false,
             unknown_since: None,
         }
     }
@@ -82,6 +88,8 @@ impl Launched {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Story {
     pub(super) heard_at: Option<u64>,
+    /// Whether the move under way leaves a zone that EC2 calls impaired.
+    free: bool,
     /// Whether people were told last that the capability is lost.
     lost_told: bool,
     spent_since: Option<u64>,
@@ -133,6 +141,7 @@ impl Stories {
             );
             return violated(world, Invariant::OneLivePerAttempt, what);
         }
+        let new = Launched { free: self.of[new.process].free, ..new };
         self.launches.push(new.clone());
         self.within_budget(world, &new)
     }
@@ -145,8 +154,10 @@ impl Stories {
         for (seconds, moves) in [(3_600, policy.moves_per_hour), (86_400, policy.moves_per_day)] {
             // A move that began before the time looked at may launch within it.
             let most = ((moves + 1) * policy.launches_max) as usize;
+            // What was launched before somebody turned the clock has no place in its hours.
             let ours = self.launches.iter().filter(|old| {
-                (old.process, old.lineage) == (new.process, new.lineage)
+                (old.process, old.lineage, old.wall) == (new.process, new.lineage, new.wall)
+                    && !old.free
                     && new.unix.saturating_sub(old.unix) < seconds
             });
             let count = ours.count();
@@ -160,6 +171,9 @@ impl Stories {
 
     pub(super) fn said(&mut self, _world: &World, process: usize, line: &Line) {
         let story = &mut self.of[process];
+        if let Line::Moving { reason, .. } = line {
+            story.free = *reason == Reason::AzImpaired;
+        }
         let spent = |why: &str| why.starts_with("budget spent");
         let is_told = matches!(line, Line::Held { why } if spent(why));
         if is_told || matches!(line, Line::CapabilityLost { .. }) {

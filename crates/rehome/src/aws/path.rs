@@ -6,18 +6,15 @@
 use std::fmt::Write as _;
 
 use aws_sdk_ec2::types as ec2;
-use rehome_core::digest::sha256_hex;
 use rehome_core::names::SubnetId;
-use rehome_core::world::PathPart;
+use rehome_core::world::{Effect, PathPart};
 
 /// The digest of a security group's rules, both ways.
 pub(super) fn group(from: &ec2::SecurityGroup) -> Option<PathPart> {
     let inbound = from.ip_permissions().iter().flat_map(|rule| permission("in", rule));
     let outbound = from.ip_permissions_egress().iter().flat_map(|rule| permission("out", rule));
-    Some(PathPart {
-        name: format!("security group {}", from.group_id()?),
-        digest: digest(inbound.chain(outbound).collect()),
-    })
+    let lines = inbound.chain(outbound).map(|line| (Effect::Passes, line));
+    Some(PathPart::new(format!("security group {}", from.group_id()?), lines))
 }
 
 /// One line for each peer of a rule: EC2 merges and splits the peers of equal rules as it likes.
@@ -45,14 +42,12 @@ pub(super) fn acl(from: &ec2::NetworkAcl, asked: &[SubnetId]) -> Option<PathPart
         .iter()
         .filter_map(|association| association.subnet_id())
         .filter(|id| asked.iter().any(|subnet| subnet.as_str() == *id))
-        .map(|id| format!("subnet {id}"));
-    Some(PathPart {
-        name: format!("network ACL {}", from.network_acl_id()?),
-        digest: digest(from.entries().iter().map(entry).chain(subnets).collect()),
-    })
+        .map(|id| (Effect::Either, format!("subnet {id}")));
+    let lines = from.entries().iter().map(entry).chain(subnets);
+    Some(PathPart::new(format!("network ACL {}", from.network_acl_id()?), lines))
 }
 
-fn entry(from: &ec2::NetworkAclEntry) -> String {
+fn entry(from: &ec2::NetworkAclEntry) -> (Effect, String) {
     let mut line = format!(
         "{} {} {} {} {}",
         if from.egress() == Some(true) { "out" } else { "in" },
@@ -69,7 +64,12 @@ fn entry(from: &ec2::NetworkAclEntry) -> String {
         write!(line, " icmp {}/{}", number(icmp.r#type()), number(icmp.code()))
             .expect("writing to a String can't fail");
     }
-    line
+    let effect = match from.rule_action() {
+        Some(ec2::RuleAction::Allow) => Effect::Passes,
+        Some(ec2::RuleAction::Deny) => Effect::Blocks,
+        Some(_) | None => Effect::Either,
+    };
+    (effect, line)
 }
 
 /// The digest of what our own interface admits and carries: its groups, its addresses, its
@@ -84,20 +84,12 @@ pub(super) fn interface(from: &ec2::NetworkInterface) -> Option<PathPart> {
     lines
         .push(format!("status {}", from.status().map_or("?", ec2::NetworkInterfaceStatus::as_str)));
     lines.push(format!("subnet {}", from.subnet_id().unwrap_or("?")));
-    Some(PathPart {
-        name: format!("network interface {}", from.network_interface_id()?),
-        digest: digest(lines),
-    })
+    let lines = lines.into_iter().map(|line| (Effect::Either, line));
+    Some(PathPart::new(format!("network interface {}", from.network_interface_id()?), lines))
 }
 
 fn number(number: Option<i32>) -> String {
     number.map_or("*".to_owned(), |number| number.to_string())
-}
-
-fn digest(mut lines: Vec<String>) -> String {
-    lines.sort_unstable();
-    lines.dedup();
-    sha256_hex(lines.join("\n").as_bytes())
 }
 
 #[cfg(test)]
@@ -133,15 +125,17 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_less_or_turned_around_is_another_digest() {
+    fn a_rule_less_or_turned_around_may_close_the_way_and_one_more_can_t() {
         let rules = || vec![rule("icmp", &["10.0.0.0/8"]), rule("tcp", &["10.0.0.0/8"])];
         let all = group_of(rules());
-        assert_ne!(all.digest, group_of(rules()[1..].to_vec()).digest);
+        let less = group_of(rules()[1..].to_vec());
+        assert!(less.may_have_closed(&all) && !all.may_have_closed(&less));
         let turned = ec2::SecurityGroup::builder()
             .group_id("sg-1")
             .set_ip_permissions_egress(Some(rules()))
             .build();
-        assert_ne!(all.digest, group(&turned).unwrap().digest);
+        let turned = group(&turned).unwrap();
+        assert!(turned.may_have_closed(&all) && all.may_have_closed(&turned));
     }
 
     #[test]
@@ -177,17 +171,17 @@ mod tests {
                 .icmp_type_code(ec2::IcmpTypeCode::builder().r#type(8).code(-1).build())
                 .build()
         };
-        let digest = |action, before: &[SubnetId]| {
+        let part = |action, before: &[SubnetId]| {
             let from = ec2::NetworkAcl::builder()
                 .network_acl_id("acl-1")
                 .entries(entry(action))
                 .set_associations(Some(before.iter().map(association).collect()))
                 .build();
-            acl(&from, &subnets[..1]).unwrap().digest
+            acl(&from, &subnets[..1]).unwrap()
         };
-        let open = digest(ec2::RuleAction::Allow, &subnets[..1]);
-        assert_eq!(open, digest(ec2::RuleAction::Allow, &subnets), "the other wasn't asked for");
-        assert_ne!(open, digest(ec2::RuleAction::Deny, &subnets[..1]));
-        assert_ne!(open, digest(ec2::RuleAction::Allow, &[]));
+        let open = part(ec2::RuleAction::Allow, &subnets[..1]);
+        assert_eq!(open, part(ec2::RuleAction::Allow, &subnets), "the other wasn't asked for");
+        assert!(part(ec2::RuleAction::Deny, &subnets[..1]).may_have_closed(&open));
+        assert!(part(ec2::RuleAction::Allow, &[]).may_have_closed(&open));
     }
 }

@@ -409,7 +409,7 @@ fn an_old_status_check_moves_nothing() {
         matches!(call, Call::Statuses { .. }).then(|| (refused("RequestLimitExceeded"), false))
     }));
     w.run(secs(3_600));
-    w.path_digest = "closed".into();
+    w.path_lines.clear();
     w.path_open = false;
     w.run(secs(120));
     assert_eq!(w.launches(), 0, "{}", tail(&w));
@@ -421,10 +421,8 @@ fn a_part_of_the_path_that_is_read_only_once_is_no_change() {
     let mut w = World::new();
     w.record.path = Vec::new();
     w.run(secs(60));
-    w.record.path.push(crate::world::PathPart {
-        name: "security group sg-monitor".into(),
-        digest: "x".into(),
-    });
+    let name = "security group sg-monitor".to_string();
+    w.record.path.push(crate::world::PathPart::new(name, []));
     w.kill("i-0000000a");
     w.restart();
     w.run(secs(3_600));

@@ -245,3 +245,21 @@ fn an_instance_of_the_same_token_in_another_zone_is_not_this_launchs() {
     assert_ne!(world.holder(), id("i-0000000f"), "{:#?}", world.lines);
     assert_eq!(world.az_of(world.holder().as_str()), az("us-east-1b"));
 }
+
+/// Found by seed 1887 of the simulator: the VIP came to answer from a candidate that had been given
+/// up, and the one that was being prepared by then was forgotten.
+#[test]
+fn a_candidate_that_is_overtaken_by_an_earlier_one_is_cleaned_up() {
+    let mut w = World::new();
+    w.new_ones_have_vip = false;
+    w.run(secs(30));
+    w.kill("i-0000000a");
+    w.run_until_line("i-00000001 in AZ us-east-1b given up");
+    w.run_until_line("Waiting for i-00000002");
+    // One route is still the first candidate's, which answers at last.
+    w.tables.insert("rtb-00000002".parse().unwrap(), Some("eni-0000000a".parse().unwrap()));
+    w.instance("i-00000001").has_vip = true;
+    w.run(secs(900));
+    w.assert_moved("i-00000001");
+    assert_eq!(w.state("i-00000002"), InstanceState::Terminated, "{}", w.tail());
+}

@@ -2,7 +2,7 @@
 
 use super::world::{NEIGHBOR, World, az, secs, throttled};
 use super::*;
-use crate::world::InstanceState;
+use crate::world::{Effect, InstanceState};
 
 /// A world with a control target that answers.
 fn with_control() -> World {
@@ -318,4 +318,27 @@ fn a_process_that_was_stopped_while_all_was_well_says_nothing_of_it() {
     assert!(!world.has_line("capability"), "{:#?}", world.lines);
     assert!(!world.has_line("Held"), "{:#?}", world.lines);
     assert_eq!(world.mutations, Vec::<String>::new());
+}
+
+/// Found by seeds 1006, 2371 and 2931 of the simulator: a rule that was closed to others was opened
+/// while the holder was dead, and the address was held for ever.
+#[test]
+fn a_way_that_was_only_opened_further_explains_no_silence() {
+    let mut world = World::new();
+    world.run(secs(60));
+    world.kill("i-0000000a");
+    world.path_lines = alloc::vec![(Effect::Passes, "icmp"), (Effect::Passes, "tcp")];
+    world.run(secs(300));
+    assert_eq!(world.launches(), 1, "{}", world.tail());
+}
+
+#[test]
+fn a_way_that_was_opened_here_and_closed_there_is_held() {
+    let mut world = World::new();
+    world.run(secs(60));
+    world.kill("i-0000000a");
+    world.path_lines = alloc::vec![(Effect::Passes, "tcp"), (Effect::Blocks, "udp")];
+    world.run(secs(300));
+    assert_eq!(world.launches(), 0, "{}", world.tail());
+    assert!(world.has_line("the path is closed"), "{}", world.tail());
 }

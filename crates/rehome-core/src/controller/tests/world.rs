@@ -10,8 +10,8 @@ use crate::net::Vip;
 use crate::record::{FORMAT, Home};
 use crate::testing::launch_spec;
 use crate::world::{
-    Check, Instance, Interface, PathPart, Placement, Route, RouteState, RouteTable, Status, Target,
-    Zone,
+    Check, Effect, Instance, Interface, PathPart, Placement, Route, RouteState, RouteTable, Status,
+    Target, Zone,
 };
 
 pub(super) fn secs(seconds: u64) -> Duration {
@@ -131,7 +131,8 @@ pub(super) struct World {
     pub(super) dies_of: &'static str,
     pub(super) loss_percent: u64,
     pub(super) new_ones_have_vip: bool,
-    pub(super) path_digest: String,
+    /// The rules on the way.
+    pub(super) path_lines: Vec<(Effect, &'static str)>,
     pub(super) path_open: bool,
     pub(super) other_route: Option<String>,
     pub(super) other_destination: &'static str,
@@ -273,7 +274,7 @@ impl World {
             dies_of: "Server.InternalError",
             loss_percent: 0,
             new_ones_have_vip: true,
-            path_digest: "open".into(),
+            path_lines: alloc::vec![(Effect::Passes, "icmp"), (Effect::Blocks, "udp")],
             path_open: true,
             other_route: None,
             other_destination: "0.0.0.0/0",
@@ -599,10 +600,11 @@ impl World {
                     .collect(),
             )),
             Call::Tables { .. } => Ok(Reply::Tables(self.show_tables())),
-            Call::Path { .. } => Ok(Reply::Path(alloc::vec![PathPart {
-                name: "security group sg-0000000a".into(),
-                digest: self.path_digest.clone(),
-            }])),
+            Call::Path { .. } => {
+                let lines = self.path_lines.iter().map(|(effect, line)| (*effect, (*line).into()));
+                let part = PathPart::new("security group sg-0000000a".into(), lines);
+                Ok(Reply::Path(alloc::vec![part]))
+            }
             Call::Zones => Ok(Reply::Zones(self.zones())),
             Call::Launched { token } => Ok(Reply::Instances(
                 self.machines
