@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::{Call, Reply};
 use crate::decision::{Decided, Decision};
 use crate::fault::CallError;
+use crate::mutant::{self, Mutant};
 use crate::names::{Az, InstanceId, SubnetId, TableId};
 use crate::placement::Site;
 use crate::policy::Policy;
@@ -445,13 +446,15 @@ impl Controller {
 
     /// Decides not to act until `now + time`, and tells.
     fn hold(&mut self, now: Mono, time: Duration, why: String) {
+        let time = if mutant::is_alive(Mutant::NeverHolds) { Duration::ZERO } else { time };
         self.held_until = Some(now + time);
         self.say_once(Line::Held { why });
     }
 
     /// Whether anything may be changed at all.
     fn may_mutate(&self) -> bool {
-        self.paused.is_none() && self.blind.is_none() && !self.setup.policy.observe
+        let paused = self.paused.is_some() && !mutant::is_alive(Mutant::IgnoresPause);
+        !paused && self.blind.is_none() && !self.setup.policy.observe
     }
 
     fn unix(&self, now: Mono) -> Unix {
@@ -472,16 +475,23 @@ impl Controller {
 
     /// Sends a call. A mutation is preceded by whatever of the record isn't durable yet.
     fn call(&mut self, now: Mono, purpose: Purpose, call: Call) {
-        if call.mutates() {
+        let mutates = call.mutates();
+        let late = mutant::is_alive(Mutant::JournalAfterCall);
+        if mutates {
             assert!(self.may_mutate(), "{} while nothing may be changed", call.action());
-            if self.unsaved {
+            if self.unsaved && !late {
                 self.persist();
             }
         }
         let id = CallId(self.next_call);
         self.next_call += 1;
         self.flights.insert(id, Flight { purpose, call: call.clone(), sent: now });
-        self.actions.push(Action::Call { id, call, not_after: now + SEND_WITHIN });
+        let ever = mutant::is_alive(Mutant::SendsLate);
+        let not_after = now + if ever { Duration::from_secs(3_600) } else { SEND_WITHIN };
+        self.actions.push(Action::Call { id, call, not_after });
+        if late && mutates && self.unsaved {
+            self.persist();
+        }
     }
 
     fn in_flight(&self, purpose: &Purpose) -> bool {

@@ -10,7 +10,7 @@
 //! ([`call`]), the judgment ([`probe`], [`verdict`]), the memory ([`record`]), the
 //! beginning ([`preflight`]), the machine ([`controller`]) and what it decided ([`decision`]).
 //! Beside it: what has to be so before any of it can work ([`doctor`]), and what all that may do
-//! ([`permissions`]).
+//! ([`permissions`]). [`mutant`] is for the simulator's own proof.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -22,6 +22,7 @@ pub mod decision;
 pub mod digest;
 pub mod doctor;
 pub mod fault;
+pub mod mutant;
 pub mod names;
 pub mod net;
 pub mod permissions;

@@ -11,6 +11,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::mutant::{self, Mutant};
 use crate::policy::Policy;
 use crate::time::Mono;
 
@@ -80,6 +81,9 @@ impl PathLog {
 
     /// Notes that a probe could not be sent.
     pub fn on_unsent(&mut self, probe: ProbeId, at: Mono, why: String) {
+        if mutant::is_alive(Mutant::UnsentMeansLost) {
+            return;
+        }
         self.forget(probe);
         self.unsent = Some((at, why));
         self.answers_in_row = 0;
@@ -228,6 +232,9 @@ impl PathLog {
             return Hearing::Unknown(why.clone().into());
         }
         match self.silent_since {
+            Some(since) if mutant::is_alive(Mutant::OneLossIsSilence) => {
+                Hearing::Silent { since, losses: self.losses }
+            }
             Some(since)
                 if self.losses >= policy.losses_min && now.since(since) >= policy.silence_min() =>
             {

@@ -13,6 +13,7 @@ use core::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::sha256_hex;
+use crate::mutant::{self, Mutant};
 use crate::names::{Az, GroupId, InstanceId, InterfaceId, SubnetId, TableId, VpcId};
 use crate::net::Vip;
 use crate::placement::Site;
@@ -197,7 +198,10 @@ impl Record {
     /// The client token of a launch: the same for the same launch, in whatever process.
     #[must_use]
     pub fn token(&self, attempt: u64) -> String {
-        let (vpc, vip, generation) = (&self.vpc, self.vip.destination, self.generation);
+        let (vpc, vip) = (&self.vpc, self.vip.destination);
+        let all = mutant::is_alive(Mutant::TokenOfVip);
+        let generation = if all { 0 } else { self.generation };
+        let attempt = if mutant::is_alive(Mutant::SameToken) { 0 } else { attempt };
         sha256_hex(format!("rehome/{vpc}/{vip}/{generation}/{attempt}").as_bytes())
     }
 

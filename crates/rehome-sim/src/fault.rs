@@ -50,7 +50,7 @@ kinds! {
         "An action answers a server error of kind `strength` and does nothing.";
     ErrorAfter "error-after" 100 (5, 120) (0, 5)
         "An action takes effect and answers a server error of kind `strength`.";
-    AnswerLost "answer-lost" 100 (5, 120) (1, 4)
+    AnswerLost "answer-lost" 200 (5, 120) (1, 4)
         "An action takes effect `strength` times and its answer is lost.";
     RequestLost "request-lost" 100 (5, 120) (1, 4)
         "`strength` requests are lost on their way.";
@@ -99,6 +99,8 @@ kinds! {
         "Nothing passes between the monitor and a zone.";
     CutOff "monitor-cut-off" 40 (2, 1_800) (0, 0)
         "The monitor's interface is dead: no probes, no API.";
+    Deaf "monitor-deaf" 40 (2, 1_800) (0, 0)
+        "No ping of the monitor finds its way back; the API answers.";
     LateAnswers "late-answers" 40 (10, 900) (800, 4_000)
         "A third of the answers comes `strength` ms late.";
     Duplicates "duplicated-answers" 30 (10, 900) (50, 900)
@@ -128,7 +130,7 @@ kinds! {
         "The loop wakes up to `strength` ms late.";
     StoreFails "store-fails" 40 (5, 600) (0, 0)
         "The record can't be written.";
-    StoreSlow "store-slow" 40 (10, 600) (50, 3_000)
+    StoreSlow "store-slow" 60 (10, 600) (50, 4_000)
         "A write takes `strength` ms, and the loop waits.";
     RecordDamaged "record-damaged" 8 (0, 0) (0, 0)
         "The record is damaged, and the process dies.";

@@ -1,6 +1,8 @@
 //! `rehome-sim`: runs seeds of the simulator over all cores. Not shipped; `cargo xtask sim` starts
 //! it.
 
+#[cfg(feature = "mutants")]
+mod mutants;
 mod report;
 
 use std::io::IsTerminal;
@@ -17,6 +19,10 @@ use self::report::Report;
 
 const USAGE: &str = "\
 usage: rehome-sim [--seeds N] [--first SEED] [--keep-going] [--trace LINES]
+       rehome-sim mutants [NAME] [--seeds N]
+
+  mutants         breaks the core on purpose, one way at a time, and says which seed sees it; for
+                  each at most N seeds [default: 250]. Needs the feature of that name
 
   --seeds N       how many seeds to run [default: 100]
   --first SEED    the first of them [default: 1]
@@ -24,7 +30,11 @@ usage: rehome-sim [--seeds N] [--first SEED] [--keep-going] [--trace LINES]
   --trace LINES   how much of a failing seed's trace is printed; with one seed, of that one's
                   [default: 40]
 
-Exit codes: 0 all passed, 1 a seed failed, 2 usage.";
+Exit codes: 0 all passed (or every mutant was caught), 1 a seed failed (or a mutant lives), 2 usage.";
+
+/// Within so many seeds each mutant has to be caught.
+#[cfg(feature = "mutants")]
+const MUTANT_SEEDS: u64 = 250;
 
 /// What the command line asks for.
 struct Options {
@@ -61,6 +71,9 @@ fn main() -> ExitCode {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
+    if let Some(("mutants", rest)) = words.split_first().map(|(first, rest)| (&**first, rest)) {
+        return mutants_main(rest);
+    }
     let options = match Options::parse(&words) {
         Ok(options) => options,
         Err(error) => {
@@ -80,6 +93,37 @@ fn main() -> ExitCode {
         print!("{}", report::trace(&run(options.first, lines)));
     }
     if report.failures().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `rehome-sim mutants`.
+#[cfg(feature = "mutants")]
+fn mutants_main(words: &[String]) -> ExitCode {
+    let (name, words) = match words.split_first() {
+        Some((name, rest)) if !name.starts_with('-') => (Some(name.as_str()), rest),
+        Some(_) | None => (None, words),
+    };
+    let options = match Options::parse(words) {
+        Ok(options) => options,
+        Err(error) => {
+            eprintln!("error: {error}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let seeds = if words.is_empty() { MUTANT_SEEDS } else { options.seeds };
+    panic::set_hook(Box::new(|_| {}));
+    let told = mutants::run_all(seeds, name);
+    print!("{told}");
+    if told.all_caught() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `rehome-sim mutants`, where there are none.
+#[cfg(not(feature = "mutants"))]
+fn mutants_main(_: &[String]) -> ExitCode {
+    eprintln!(
+        "error: this build has no mutants\n\
+         hint: cargo run -p rehome-sim --features mutants -- mutants"
+    );
+    ExitCode::from(2)
 }
 
 fn run_all(options: &Options) -> Report {

@@ -19,6 +19,8 @@ pub(crate) struct Weather {
     pub(crate) cut_zone: Option<String>,
     /// The monitor's interface is dead.
     pub(crate) cut_off: bool,
+    /// No ping of the monitor finds its way back.
+    pub(crate) deaf: bool,
     /// A third of the answers is this late.
     pub(crate) late: u64,
     /// Answers in a thousand that come twice.

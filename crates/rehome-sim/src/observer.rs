@@ -12,6 +12,7 @@ use std::fmt;
 use rehome_core::call::Call;
 use rehome_core::controller::CallId;
 use rehome_core::say::Line;
+use rehome_core::verdict::Reason;
 
 use self::ground::Ground;
 use self::story::{Launched, Stories};
@@ -27,9 +28,17 @@ const SENT_WITHIN: u64 = 2 * SEC;
 /// takes its time, and may be as far behind as the faults make it.
 const SEEN_WITHIN: u64 = 15 * SEC;
 
-/// The monitor's own paths are dead for so long before a decision counts as made in the dark: the
-/// silence that it rests on may have begun before.
+/// The monitor's own paths are dead for so long before a decision counts as made in the dark, and
+/// so many intervals longer: the silence that it rests on may have begun before.
 const BLIND_FOR: u64 = 15 * SEC;
+const BLIND_FOR_INTERVALS: u32 = 5;
+
+/// A pause is looked for once a second.
+const PAUSE_SEEN_WITHIN: u64 = 2 * SEC;
+
+/// So many launches may be sent within so long, whatever comes of them.
+const HAMMER_MAX: usize = 60;
+const HAMMER_WITHIN: u64 = 300 * SEC;
 
 /// So many events in one moment mean that something spins.
 const SPINS_AT: u32 = 20_000;
@@ -47,13 +56,25 @@ pub enum Invariant {
     /// address, the source/dest check is off) is stopped or terminated by a call of ours, unless it
     /// came to serve later than 15 s before that call was decided.
     ServingEnded,
-    /// No mutation is sent while the VIP's pause file is there.
+    /// Nothing of ours that could serve a VIP (it answers, has the address, its source/dest check is
+    /// off) is stopped or terminated unless the VIP was served by somebody later than 15 s before
+    /// that call was decided.
+    LastEnded,
+    /// What a person stopped while it held a VIP, and nobody started again, is never stopped or
+    /// terminated by us, as long as the record isn't lost.
+    PersonsEnded,
+    /// No mutation is decided later than 2 s after the VIP's pause file came, and none is sent while
+    /// it is there.
     WhilePaused,
     /// No mutation is sent later than 2 s after it was decided.
     Late,
-    /// No move and no cut is decided while every path of the monitor has been dead for 15 s by a
-    /// fault of its own: its interface is dead, or it has no route.
+    /// No move and no cut is decided while every path of the monitor has been dead for 15 s and five
+    /// intervals by a fault of its own that can be told: its interface is dead, it has no route,
+    /// or no ping finds its way back and there is a control target.
     Blind,
+    /// No move for silence alone (`unreachable`, `address lost`) is begun while rules that people
+    /// closed have kept pings out as long, and the holder serves.
+    MovedByClosing,
     /// In no hour has a record more launches than a move may have, times one more than the moves an
     /// hour may have, and in no day likewise, by the wall clock of the process, as long as nobody
     /// turns it. One more: a move that began before that hour may launch within it. Moves out of a
@@ -69,6 +90,11 @@ pub enum Invariant {
     /// Within a minute of a spent budget, with nothing moving, people have been told that the
     /// capability to fail over is lost.
     BudgetUntold,
+    /// No move is begun because EC2 doesn't know the holder while EC2 has it, alive.
+    GoneWhileThere,
+    /// In no five minutes does a process send more than 60 launches, whatever comes of them: waits
+    /// between tries grow to 20 s, and what is refused for good is held.
+    Hammering,
     /// Routes are never cut away from a VIP that has answered the process within the silence that
     /// a commit needs.
     CutWhileAnswering,
@@ -77,6 +103,8 @@ pub enum Invariant {
     /// Within [`SERVED_WITHIN`] after all faults are over, and at the end, every route of the set
     /// leads to an instance that serves the VIP, and the monitor hears it.
     NotServed,
+    /// At the end no move is under way for a VIP that is served.
+    Unfinished,
     /// No moment has more than 20,000 events.
     Spins,
     /// Nothing panics: the core's own assertions hold.
@@ -127,6 +155,8 @@ pub(crate) struct Observer {
     blind_since: Option<u64>,
     bound_checked: bool,
     moment: (u64, u32),
+    /// Until when each VIP was served by somebody.
+    served_until: Vec<u64>,
     /// Room for the facts of an event, used again and again.
     facts: Vec<Fact>,
 }
@@ -143,6 +173,7 @@ impl Observer {
             blind_since: None,
             bound_checked: false,
             moment: (0, 0),
+            served_until: vec![0; world.plan.vips],
             facts: Vec::new(),
         }
     }
@@ -153,6 +184,9 @@ impl Observer {
         core::mem::swap(&mut facts, &mut world.facts);
         self.count_event(world)?;
         self.note_blindness(world);
+        for (_, number) in self.ground.serving.keys() {
+            self.served_until[*number] = world.now;
+        }
         let before = (world.version != self.version).then(|| {
             self.version = world.version;
             let now = Ground::of(world, Some(&self.ground));
@@ -177,7 +211,16 @@ impl Observer {
     pub(crate) fn end(&mut self, world: &mut World) -> Verdict {
         world.now = LENGTH;
         self.counts.excused = 0;
-        self.served(world)
+        self.served(world)?;
+        for number in 0..world.plan.vips {
+            let record = world.disks[number].record.as_ref();
+            let moving = record.is_some_and(|record| record.moving.is_some());
+            if moving && self.is_served(world, number).is_ok() {
+                let what = format!("{} is served, and a move is under way", vip(number));
+                return violated(world, Invariant::Unfinished, what);
+            }
+        }
+        Ok(())
     }
 
     fn count_event(&mut self, world: &World) -> Verdict {
@@ -192,7 +235,8 @@ impl Observer {
     }
 
     fn note_blindness(&mut self, world: &World) {
-        let blind = world.net.cut_off || world.net.no_route;
+        let net = &world.net;
+        let blind = net.cut_off || net.no_route || (net.deaf && world.plan.control);
         match (blind, self.blind_since) {
             (false, _) => self.blind_since = None,
             (true, None) => self.blind_since = Some(world.now),
@@ -201,7 +245,7 @@ impl Observer {
     }
 
     fn is_blind(&self, world: &World, process: usize) -> bool {
-        let long = |since: u64| world.now - since > BLIND_FOR;
+        let long = |since: u64| world.now - since > dark_for(world);
         world.processes[process].machine == 0 && self.blind_since.is_some_and(long)
     }
 
@@ -209,6 +253,11 @@ impl Observer {
         match fact {
             Fact::Decided { process, epoch, id } => {
                 self.stories.decided.insert((*process, *epoch, *id), world.now);
+                let disk = &world.disks[*process];
+                if disk.paused && world.now > disk.paused_since + PAUSE_SEEN_WITHIN {
+                    let what = "a mutation is decided while paused".to_owned();
+                    return violated(world, Invariant::WhilePaused, what);
+                }
                 Ok(())
             }
             Fact::Sent { process, epoch, id, call, at } => {
@@ -241,17 +290,31 @@ impl Observer {
         }
     }
 
-    fn sent(&self, world: &World, key: (usize, u64, CallId), call: &Call, at: u64) -> Verdict {
+    fn sent(&mut self, world: &World, key: (usize, u64, CallId), call: &Call, at: u64) -> Verdict {
         let decided = self.stories.decided.get(&key).copied().unwrap_or(world.now);
         let action = call.action();
         if world.disks[key.0].paused {
             return violated(world, Invariant::WhilePaused, format!("{action} while paused"));
+        }
+        if let Call::Launch(_) = call {
+            self.hammering(world, key.0)?;
         }
         if at > decided + SENT_WITHIN {
             let late = (at - decided) / SEC;
             return violated(world, Invariant::Late, format!("{action}, {late} s late"));
         }
         Ok(())
+    }
+
+    fn hammering(&mut self, world: &World, process: usize) -> Verdict {
+        let sent = &mut self.stories.of[process].launches_sent;
+        sent.retain(|at| world.now - at < HAMMER_WITHIN);
+        sent.push(world.now);
+        if sent.len() <= HAMMER_MAX {
+            return Ok(());
+        }
+        let what = format!("{} launches sent in five minutes", sent.len());
+        violated(world, Invariant::Hammering, what)
     }
 
     fn effect(
@@ -271,19 +334,42 @@ impl Observer {
         };
         self.counts.ends += 1;
         let decided = self.stories.decided.get(&key).copied().unwrap_or(world.now);
-        let served = before.serving.iter().find(|((id, _), _)| id == instance.as_str());
-        match served {
-            Some(((id, number), since)) if since + SEEN_WITHIN < decided => {
-                let seconds = (world.now - since) / SEC;
-                let what = format!(
-                    "{} of {id}, which has served {} for {seconds} s",
-                    call.action(),
-                    vip(*number)
-                );
-                violated(world, Invariant::ServingEnded, what)
-            }
-            Some(_) | None => Ok(()),
+        self.ended(world, before, call.action(), (key.0, instance.as_str()), decided)
+    }
+
+    /// A call of ours, decided then, ended an instance.
+    fn ended(
+        &self,
+        world: &World,
+        before: &Ground,
+        action: &str,
+        (process, id): (usize, &str),
+        decided: u64,
+    ) -> Verdict {
+        let by_hand = world.by_hand.iter().find(|(of, _)| of == id);
+        let seen = by_hand.is_some_and(|(_, at)| at + SEEN_WITHIN < decided);
+        if seen && !world.disks[process].lost && world.disks[process].lineage == 0 {
+            let what = format!("{action} of {id}, which a person stopped");
+            return violated(world, Invariant::PersonsEnded, what);
         }
+        let served = before.serving.iter().find(|((of, _), _)| of == id);
+        if let Some(((_, number), since)) = served
+            && since + SEEN_WITHIN < decided
+        {
+            let seconds = (world.now - since) / SEC;
+            let what = format!("{action} of {id}, which has served {} for {seconds} s", vip(*number));
+            return violated(world, Invariant::ServingEnded, what);
+        }
+        let number = world.processes[process].vip;
+        if before.able.contains(&(id.to_owned(), number))
+            && self.served_until[number] + SEEN_WITHIN < decided
+        {
+            let seconds = (decided - self.served_until[number]) / SEC;
+            let address = vip(number);
+            let what = format!("{action} of {id}, while nobody has served {address} for {seconds} s");
+            return violated(world, Invariant::LastEnded, what);
+        }
+        Ok(())
     }
 
     fn said(&mut self, world: &World, process: usize, line: &Line) -> Verdict {
@@ -303,6 +389,17 @@ impl Observer {
         if self.is_blind(world, process) {
             return violated(world, Invariant::Blind, line.to_string());
         }
+        if let Line::Moving { reason: Reason::Unreachable | Reason::AddressLost, .. } = line
+            && self.is_closed(world, process)
+        {
+            return violated(world, Invariant::MovedByClosing, line.to_string());
+        }
+        if let Line::Moving { reason: Reason::NotFound, .. } = line
+            && let Some(holder) = self.living_holder(world, process)
+        {
+            let what = format!("{holder} is called not found, and EC2 has it");
+            return violated(world, Invariant::GoneWhileThere, what);
+        }
         let silence = u64::try_from(world.plan.policy.commit_after.as_nanos()).unwrap_or(u64::MAX);
         match self.stories.of[process].heard_at {
             Some(heard) if cutting && world.now < heard + silence => {
@@ -312,6 +409,21 @@ impl Observer {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    fn living_holder(&self, world: &World, process: usize) -> Option<String> {
+        let holder = world.disks[process].record.as_ref()?.holder.instance.to_string();
+        let there = world.plane.instances.iter().find(|instance| instance.id == holder)?;
+        there.powered.then_some(holder)
+    }
+
+    /// Whether pings have been kept out for long, and the holder serves all the same.
+    fn is_closed(&self, world: &World, process: usize) -> bool {
+        let long = world.closed_since.is_some_and(|since| world.now - since > dark_for(world));
+        let number = world.processes[process].vip;
+        let Some(record) = &world.disks[process].record else { return false };
+        let holder = (record.holder.instance.to_string(), number);
+        long && self.ground.serving.contains_key(&holder)
     }
 
     /// Whether every VIP is served now.
@@ -353,6 +465,12 @@ impl Observer {
             Some(_) | None => Err("the monitor doesn't hear it".to_owned()),
         }
     }
+}
+
+/// How long the dark lasts before it has to be known for what it is.
+fn dark_for(world: &World) -> u64 {
+    let intervals = world.plan.policy.interval * BLIND_FOR_INTERVALS;
+    BLIND_FOR + u64::try_from(intervals.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn violated(world: &World, invariant: Invariant, what: String) -> Verdict {

@@ -51,6 +51,8 @@ pub(crate) struct Disk {
     pub(crate) slow: u64,
     /// The pause file.
     pub(crate) paused: bool,
+    /// Since when it has been there.
+    pub(crate) paused_since: u64,
     /// Grows when the record is lost: what is remembered from then on is another story.
     pub(crate) lineage: u64,
     /// Whether a record was ever lost here.
@@ -306,6 +308,7 @@ impl World {
     /// The pause file came or went: it is looked for once a second.
     pub(crate) fn set_paused(&mut self, process: usize, paused: bool) {
         self.disks[process].paused = paused;
+        self.disks[process].paused_since = self.now;
         let seen = self.now + self.rng.below(SEC);
         self.deliver_at(seen, process, self.pause_event(process));
     }
@@ -559,7 +562,7 @@ impl World {
 
     fn is_lost(&mut self, machine: usize, guest: usize, source: Option<Ipv4Addr>) -> bool {
         let net = &self.net;
-        if machine == 0 && net.cut_off || source == Some(OVERLAY) && net.overlay_deaf {
+        if machine == 0 && (net.cut_off || net.deaf) || source == Some(OVERLAY) && net.overlay_deaf {
             return true;
         }
         if let Some(zone) = &net.cut_zone {

@@ -100,6 +100,7 @@ impl World {
             Kind::LossIn => net.loss_in = permille,
             Kind::ZoneCut => net.cut_zone = Some(self.account.zones[zone].clone()),
             Kind::CutOff => net.cut_off = true,
+            Kind::Deaf => net.deaf = true,
             Kind::LateAnswers => net.late = strength * MS,
             Kind::Duplicates => net.twice = permille,
             Kind::Reordered => net.reordered = permille,
@@ -129,6 +130,10 @@ impl World {
         if let Some((_, token)) = self.active[kind].take() {
             self.trace.note(format_args!("over: {}", TABLE[kind].name));
             self.undo(TABLE[kind].kind, token);
+            let closed = [Kind::GroupClosed, Kind::AclClosed];
+            if closed.into_iter().all(|kind| self.active[kind as usize].is_none()) {
+                self.closed_since = None;
+            }
             self.refresh();
         }
     }
@@ -167,6 +172,7 @@ impl World {
             (Kind::LossIn, _) => self.net.loss_in = 0,
             (Kind::ZoneCut, _) => self.net.cut_zone = None,
             (Kind::CutOff, _) => self.net.cut_off = false,
+            (Kind::Deaf, _) => self.net.deaf = false,
             (Kind::LateAnswers, _) => self.net.late = 0,
             (Kind::Duplicates, _) => self.net.twice = 0,
             (Kind::Reordered, _) => self.net.reordered = 0,
@@ -237,6 +243,7 @@ impl World {
             }
         }
         self.calm = true;
+        self.closed_since = None;
         self.ec2.clear_faults();
         self.api = ApiWeather::default();
         let usual = network::Weather::default();

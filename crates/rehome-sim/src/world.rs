@@ -146,6 +146,10 @@ pub(crate) struct World {
     pub(crate) processes: Vec<Process>,
     /// What AWS's and the machine's wall clocks differ by, in seconds.
     pub(crate) wall: i64,
+    /// Instances that people stopped and didn't start again, and when.
+    pub(crate) by_hand: Vec<(String, u64)>,
+    /// Since when rules that people closed keep pings out.
+    pub(crate) closed_since: Option<u64>,
     /// The stroke under way of each kind, with what ends it.
     pub(crate) active: Vec<Option<(u64, Token)>>,
     /// How often each kind struck.
@@ -186,6 +190,8 @@ impl World {
             disks: (0..count).map(|_| Disk::default()).collect(),
             processes: (0..count).map(|number| Process::new(number, plan.vips)).collect(),
             wall: 0,
+            by_hand: Vec::new(),
+            closed_since: None,
             active: TABLE.iter().map(|_| None).collect(),
             strikes: vec![0; TABLE.len()],
             strokes: 0,
@@ -366,8 +372,37 @@ impl World {
         found.answers(self.now) && (!overlay || found.has(target, self.now))
     }
 
+    /// The mutant of that name: the route goes at once, and comes back with a call of its own.
+    #[cfg(feature = "mutants")]
+    fn delete_and_create(&mut self, arriving: Arriving) -> Option<Arriving> {
+        use ec2_model::Request;
+        use ec2_model::api::DeleteRoute;
+        use rehome_core::mutant::{Mutant, is_alive};
+        let Call::ReplaceRoute { table, destination, interface } = &arriving.call else {
+            return Some(arriving);
+        };
+        if !is_alive(Mutant::DeleteAndCreate) {
+            return Some(arriving);
+        }
+        let (table, destination, interface) = (table.clone(), *destination, interface.clone());
+        let delete = DeleteRoute {
+            route_table_id: table.to_string(),
+            destination_cidr_block: Some(destination.to_string()),
+            ..DeleteRoute::default()
+        };
+        self.operate(&Request::DeleteRoute(delete));
+        let Arriving { process, epoch, id, .. } = arriving;
+        let call = Call::CreateRoute { table, destination, interface };
+        self.facts.push(Fact::Effect { process, id, epoch, call: call.clone() });
+        let call = Box::new(Arriving { call, ..arriving });
+        self.push(self.now + 200 * MS, Ev::Arrive { call });
+        None
+    }
+
     /// A call reaches EC2, and its answer goes on its way.
     fn arrive(&mut self, arriving: Arriving) {
+        #[cfg(feature = "mutants")]
+        let Some(arriving) = self.delete_and_create(arriving) else { return };
         let Arriving { process, epoch, lineage, id, call, back } = arriving;
         let before = self.guests.len();
         let result = self.ask(process, &call);

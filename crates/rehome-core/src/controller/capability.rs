@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use super::Controller;
+use crate::mutant::{self, Mutant};
 use crate::say::Line;
 use crate::time::{Mono, Short};
 
@@ -14,7 +15,8 @@ const UNREAD_ROUNDS: u32 = 6;
 impl Controller {
     /// Tells when the ability to move is lost, and when it is back.
     pub(super) fn step_capability(&mut self, now: Mono) {
-        if self.record.moving.is_some() || self.setup.policy.observe {
+        let silent = mutant::is_alive(Mutant::TellsNoSpentBudget);
+        if self.record.moving.is_some() || self.setup.policy.observe || silent {
             return;
         }
         let lost = self.incapable(now);

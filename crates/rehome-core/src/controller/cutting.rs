@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{Controller, Purpose, Wakeup};
 use crate::call::{Call, Reply};
 use crate::fault::{CallError, ErrorClass};
+use crate::mutant::{self, Mutant};
 use crate::names::{InterfaceId, TableId};
 use crate::probe::Hearing;
 use crate::record::{Disposal, Home, Leftover, Move, Stage};
@@ -190,6 +191,7 @@ impl Controller {
     }
 
     pub(super) fn route_call(&self, table: TableId, interface: InterfaceId, add: bool) -> Call {
+        let add = add && !mutant::is_alive(Mutant::RouteNeverCreated);
         let destination = self.record.vip.destination;
         if add {
             Call::CreateRoute { table, destination, interface }
@@ -232,7 +234,7 @@ impl Controller {
             Err(error) => error,
         };
         match error.class() {
-            ErrorClass::RouteMissing => {
+            ErrorClass::RouteMissing if !mutant::is_alive(Mutant::RouteNeverCreated) => {
                 self.cut.missing.insert(table.clone());
             }
             ErrorClass::RouteExists => {
@@ -241,7 +243,8 @@ impl Controller {
             ErrorClass::NotFound if error.brief().starts_with("InvalidRouteTableID") => {
                 self.drop_table(table);
             }
-            ErrorClass::NotFound
+            ErrorClass::RouteMissing
+            | ErrorClass::NotFound
             | ErrorClass::Throttle
             | ErrorClass::UnknownOutcome
             | ErrorClass::NotSent
@@ -283,7 +286,8 @@ impl Controller {
     pub(super) fn step_verifying(&mut self, now: Mono) {
         let begun = *self.cut.begun.get_or_insert(now);
         let home = self.cut_home();
-        if self.probing.vip_answers_in_row() >= self.setup.policy.rise {
+        let unproven = mutant::is_alive(Mutant::NoVerify);
+        if unproven || self.probing.vip_answers_in_row() >= self.setup.policy.rise {
             let moving = self.record.moving.take().expect("a stage belongs to a move");
             self.complete(now, &moving, home);
             return;
@@ -350,19 +354,23 @@ impl Controller {
     /// The VIP answers from its new home: the move is over, the old holder is on its way out.
     pub(super) fn complete(&mut self, now: Mono, moving: &Move, home: Home) {
         self.note_moved(now, moving, &home);
-        let policy = &self.setup.policy;
+        let (fence, fence_after) = (self.setup.policy.fence, self.setup.policy.fence_after);
         let silent_for = self.cut.silent_since.take().map(|since| now.since(since));
         let old = core::mem::replace(&mut self.record.holder, home.clone());
-        let not_before = Unix(self.clocks.unix_at(now).0 + policy.fence_after.as_secs());
+        let not_before = Unix(self.clocks.unix_at(now).0 + fence_after.as_secs());
         self.record.disposals.retain(|disposal| disposal.instance != home.instance);
         self.record.former.retain(|instance| *instance != home.instance);
+        if mutant::is_alive(Mutant::SweepsUnscoped) {
+            let (az, interface) = (home.az.clone(), Some(home.interface.clone()));
+            self.dispose(now, home.instance.clone(), az, interface, Leftover::Failed);
+        }
         self.record.disposals.push(Disposal {
             instance: old.instance.clone(),
             az: old.az,
             interface: Some(old.interface),
             address: old.answered.then_some(old.address),
             why: Leftover::Former,
-            mode: policy.fence,
+            mode: fence,
             not_before,
             ordered: false,
             by_person: moving.by_person

@@ -17,6 +17,7 @@ use super::reading::ABSENT_READS;
 use super::{Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
 use crate::fault::{CallError, ErrorClass};
+use crate::mutant::{self, Mutant};
 use crate::names::{Az, InstanceId};
 use crate::policy::FenceMode;
 use crate::probe::Hearing;
@@ -87,6 +88,9 @@ impl Controller {
     }
 
     fn is_serving(&self, instance: &InstanceId) -> bool {
+        if mutant::is_alive(Mutant::SweepsUnscoped) {
+            return false;
+        }
         let moving = self.record.moving.as_ref();
         self.record.holder.instance == *instance
             || moving.and_then(|m| m.cut_to.as_ref()).is_some_and(|h| h.instance == *instance)
@@ -156,7 +160,8 @@ impl Controller {
         if instance.state == InstanceState::Terminated {
             return Next::Gone(InstanceState::Terminated);
         }
-        let by_person = disposal.by_person || instance.stopped_by_user();
+        let by_person = (disposal.by_person || instance.stopped_by_user())
+            && !mutant::is_alive(Mutant::IgnoresPerson);
         if disposal.why == Leftover::Former && by_person && !disposal.ordered {
             return Next::Keep("a person stopped it".to_string());
         }
@@ -194,6 +199,10 @@ impl Controller {
 
     /// The verdict again, right before an order that can't be taken back.
     fn last_look(&self, now: Mono, disposal: &Disposal, begun: Mono, instance: &Instance) -> Next {
+        let unscoped = mutant::is_alive(Mutant::SweepsUnscoped);
+        if mutant::is_alive(Mutant::FencesUnlooked) || unscoped {
+            return Next::Order;
+        }
         if let Some(group) = instance.scaling_group() {
             return Next::Keep(format!("it belongs to the Auto Scaling group {group}"));
         }

@@ -6,6 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Controller, Wakeup};
+use crate::mutant::{self, Mutant};
 use crate::probe::Hearing;
 use crate::record::{Move, Stage};
 use crate::say::Line;
@@ -151,6 +152,9 @@ impl Controller {
 
     /// The budget that is used up, where one is.
     pub(super) fn spent(&self, unix: Unix) -> Option<String> {
+        if mutant::is_alive(Mutant::IgnoresBudget) {
+            return None;
+        }
         let policy = &self.setup.policy;
         [(HOUR, policy.moves_per_hour, "hour"), (DAY, policy.moves_per_day, "day")].iter().find_map(
             |(seconds, max, word)| {

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use super::{Controller, Purpose};
 use crate::call::{Call, Launch, Reply};
 use crate::fault::{CallError, ErrorClass};
+use crate::mutant::{self, Mutant};
 use crate::names::{Az, InstanceId, InterfaceId};
 use crate::placement::Site;
 use crate::policy::FenceMode;
@@ -52,7 +53,8 @@ impl Controller {
     /// pointed to. Whose answers they are is told by the routes, read since they began.
     fn came_back(&mut self, now: Mono) -> bool {
         // While it isn't known what a launch brought, the move can't end: it would be forgotten.
-        if !self.is_back(now) || self.is_launching() {
+        let never = mutant::is_alive(Mutant::NeverCancels);
+        if !self.is_back(now) || self.is_launching() || never {
             return false;
         }
         let Some(moving) = self.record.moving.clone() else { return false };
@@ -93,7 +95,9 @@ impl Controller {
 
     /// The holder serves: whatever was prepared isn't needed.
     fn cancel(&mut self, now: Mono) {
-        self.dispose_present(now);
+        if !mutant::is_alive(Mutant::ForgetsCandidate) {
+            self.dispose_present(now);
+        }
         self.record.moving = None;
         self.held_until = None;
         self.unsaved = true;
@@ -243,11 +247,13 @@ impl Controller {
             attempt.maybe_sent = true;
         }
         let attempt = self.attempt();
+        let other = mutant::is_alive(Mutant::RandomToken);
+        let token = if other { self.record.token(self.next_call) } else { attempt.token.clone() };
         let launch = Launch {
             spec: self.record.spec.clone(),
             subnet: attempt.site.subnet.clone(),
             az: attempt.site.az.clone(),
-            token: attempt.token.clone(),
+            token,
             tags: self.record.tags(attempt.number),
             user_data_sha256: attempt.user_data_sha256.clone(),
         };
@@ -297,7 +303,8 @@ impl Controller {
     fn drop_attempt(&mut self, now: Mono) {
         let since = self.unix(now);
         let attempt = self.record.moving.as_mut().and_then(|moving| moving.attempt.take());
-        if let Some(attempt) = attempt.filter(|attempt| attempt.maybe_sent) {
+        let forgets = mutant::is_alive(Mutant::ForgetsLostLaunch);
+        if let Some(attempt) = attempt.filter(|attempt| attempt.maybe_sent && !forgets) {
             self.record.lost_launches.push(LostLaunch { token: attempt.token, since });
         }
         self.unsaved = true;
@@ -364,6 +371,10 @@ impl Controller {
         };
         let site = self.attempt().site.clone();
         let unknown = matches!(error.class(), ErrorClass::UnknownOutcome);
+        if unknown && mutant::is_alive(Mutant::RetriesAsNew) {
+            self.forget_attempt();
+            return;
+        }
         // A refusal says nothing about an earlier call with the same token.
         let first = !self.token_in_doubt;
         self.token_in_doubt |= unknown;
@@ -484,7 +495,8 @@ impl Controller {
         self.retry_at.remove(LAUNCH);
         let Some(attempt) = attempt else { return };
         // A call without an answer may still be on its way.
-        if attempt.maybe_sent && attempt.instance.is_none() {
+        let forgets = mutant::is_alive(Mutant::ForgetsLostLaunch);
+        if attempt.maybe_sent && attempt.instance.is_none() && !forgets {
             let since = self.unix(now);
             self.record.lost_launches.push(LostLaunch { token: attempt.token.clone(), since });
         }
@@ -514,7 +526,7 @@ impl Controller {
         self.dispose(now, instance.id.clone(), az, interface, Leftover::Spare);
     }
 
-    fn dispose(
+    pub(super) fn dispose(
         &mut self,
         now: Mono,
         instance: InstanceId,

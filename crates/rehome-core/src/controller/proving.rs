@@ -9,6 +9,7 @@ use core::time::Duration;
 use super::{Controller, Flight, Purpose};
 use crate::call::{Call, Reply};
 use crate::fault::CallError;
+use crate::mutant::{self, Mutant};
 use crate::names::{Az, InstanceId};
 use crate::probe::Hearing;
 use crate::record::{Home, Stage};
@@ -103,6 +104,7 @@ impl Controller {
         let Some(interface) = instance.primary_interface() else { return };
         let purpose = Purpose::Check(instance.id.clone());
         let on = interface.source_dest_check == Some(true);
+        let on = on && !mutant::is_alive(Mutant::CheckStaysOn);
         if on && self.may_mutate() && !self.in_flight(&purpose) && self.may_retry(now, CHECK) {
             let interface = interface.id.clone();
             self.call(now, purpose, Call::DisableSourceDestCheck { interface });
@@ -141,6 +143,7 @@ impl Controller {
         let off = instance
             .interface(&home.interface)
             .is_some_and(|interface| interface.source_dest_check == Some(false));
+        let off = off || mutant::is_alive(Mutant::CheckStaysOn);
         if instance.state != InstanceState::Running || !off {
             return false;
         }
@@ -158,13 +161,18 @@ impl Controller {
     /// The second look, right before the cut: the verdict again, on fresh evidence, after enough
     /// silence.
     fn commit(&mut self, now: Mono, home: Home) {
+        if mutant::is_alive(Mutant::NoSecondLook) {
+            self.begin_cut(now, home);
+            return;
+        }
         let policy = &self.setup.policy;
         let verdict = self.verdict(now);
         let silent_since = match self.vip_hearing(now) {
             Hearing::Silent { since, .. } => since,
             Hearing::Answers | Hearing::Unknown(_) => return,
         };
-        let enough = now.since(silent_since) >= policy.commit_after;
+        let enough = now.since(silent_since) >= policy.commit_after
+            || mutant::is_alive(Mutant::NoCommitSilence);
         // A probe is lost when its timeout is over, so the newest loss is at least that old.
         let fresh = self.probing.vip_is_fresh(now, policy.interval * 2);
         let dead = verdict.reason_to_move(policy, now).is_some();

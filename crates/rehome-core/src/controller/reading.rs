@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
 use crate::fault::{CallError, ErrorClass};
+use crate::mutant::{self, Mutant};
 use crate::names::{Az, GroupId, InstanceId, InterfaceId, TableId};
 use crate::placement::table_of;
 use crate::probe::Hearing;
@@ -295,7 +296,9 @@ impl Controller {
             Err(error) => {
                 self.views.forget_failed(flight.sent, &flight.call, error.brief());
                 if matches!(flight.call, Call::Instances { .. }) {
-                    let what = Err(error.brief().to_string());
+                    let dead = mutant::is_alive(Mutant::ErrorMeansDead);
+                    let what =
+                        if dead { Ok(HolderSeen::Gone) } else { Err(error.brief().to_string()) };
                     self.views.holder = Some(Seen { asked: flight.sent, what });
                     self.views.readable = false;
                 }

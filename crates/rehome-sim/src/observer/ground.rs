@@ -14,6 +14,8 @@ pub(super) struct Ground {
     pub(super) routes: BTreeSet<(String, usize)>,
     /// Tables whose route leads to who serves the VIP.
     pub(super) served: BTreeSet<(String, usize)>,
+    /// Who could serve which VIP, wherever the routes lead.
+    pub(super) able: BTreeSet<(String, usize)>,
     /// Who serves which VIP through any table, and since when.
     pub(super) serving: BTreeMap<(String, usize), u64>,
 }
@@ -26,6 +28,15 @@ impl Ground {
             for number in 0..world.plan.vips {
                 ground.look(world, before, table, number);
             }
+        }
+        for instance in &world.plane.instances {
+            let guest = world.guests.iter().find(|guest| guest.id == instance.id);
+            let number = guest.and_then(|guest| {
+                let able = !instance.source_dest_check && guest.answers(world.now);
+                let has = |number: &usize| guest.has(vip(*number), world.now);
+                (0..world.plan.vips).find(has).filter(|_| able)
+            });
+            ground.able.extend(number.map(|number| (instance.id.clone(), number)));
         }
         ground
     }

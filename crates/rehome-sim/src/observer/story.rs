@@ -90,6 +90,8 @@ pub(super) struct Story {
     pub(super) heard_at: Option<u64>,
     /// Whether the move under way leaves a zone that EC2 calls impaired.
     free: bool,
+    /// When launches were sent lately.
+    pub(super) launches_sent: Vec<u64>,
     /// Whether people were told last that the capability is lost.
     lost_told: bool,
     spent_since: Option<u64>,

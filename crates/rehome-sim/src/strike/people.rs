@@ -48,6 +48,12 @@ impl World {
             Kind::Stops => {
                 let request = StopInstances { instance_ids: ids, ..StopInstances::default() };
                 self.operate(&Request::StopInstances(request));
+                // One that was off already tells of who put it off.
+                let stopped = self.ec2.instance(&holder);
+                let reason = stopped.and_then(|instance| instance.state_reason);
+                if reason.is_some_and(|reason| reason.code == "Client.UserInitiatedShutdown") {
+                    self.by_hand.push((holder, self.now));
+                }
             }
             Kind::Terminates => {
                 let request =
@@ -82,6 +88,7 @@ impl World {
             Kind::GroupClosed => {
                 let request = Request::RevokeSecurityGroupIngress(self.group_rules());
                 self.operate(&request);
+                self.closed_since.get_or_insert(self.now);
                 return Struck::Lasting(Token::None);
             }
             Kind::AclClosed => return self.close_acl(strength),
@@ -108,6 +115,7 @@ impl World {
         let off = self.plane.instances.iter().filter(|i| i.state == InstanceState::Stopped);
         let off: Vec<String> = off.map(|instance| instance.id.clone()).collect();
         let Some(id) = self.rng.pick(&off).cloned() else { return Struck::Missed };
+        self.by_hand.retain(|(stopped, _)| *stopped != id);
         let request = StartInstances { instance_ids: vec![id], ..StartInstances::default() };
         self.operate(&Request::StartInstances(request));
         Struck::Once
@@ -192,6 +200,7 @@ impl World {
             ..PutNetworkAclEntry::default()
         };
         self.operate(&Request::CreateNetworkAclEntry(request));
+        self.closed_since.get_or_insert(self.now);
         Struck::Lasting(Token::Name(acl.network_acl_id))
     }
 
