@@ -42,12 +42,18 @@ usage: cargo xtask <command>
         two labs; fast is for trying the bench itself, FILE a binary to measure as it is
   sim [--seeds N] [--first SEED] [--keep-going] [--trace LINES]
         seeds of the simulator; one that fails prints how to run it again
+  sim scenario [NAME]
+        what hurt the users of other tools, one story each
+  sim search [--states N]
+        small worlds, searched through
+  sim mutants [NAME] [--seeds N]
+        the core broken on purpose, one way at a time, until a seed sees it
   torture [--times N] [--seed S]
         kill -9 of the controller at N random moments of failovers (100), in labs; the lab's tests
         do the same twenty times
 
 stages of test, in order: set-up, fmt, tidy, readme, clippy, doc, build, manual, resolution, tests,
-sim, lab, strangers. --no-lab leaves out everything that needs namespaces, the strangers included.";
+sim, search, mutants, lab, strangers. --no-lab leaves out everything that needs namespaces, the strangers included.";
 
 /// Usage errors, as in the product's own command line.
 const EXIT_USAGE: u8 = 2;
