@@ -185,13 +185,13 @@ async fn ping_once(prober: &mut Prober, args: &RunArgs) -> Hearing {
     let wait = args.policy().timeout;
     for (probe, source) in (0..).zip(sources(args.vip(), &args.operation.probe_source)) {
         if let Err(why) = prober.send(u64::MAX - probe, source, vip) {
-            return Hearing::Unknown(why);
+            return Hearing::Unknown(why.into());
         }
     }
     let mut answers = Vec::new();
     match timeout(wait, prober.answers(&mut answers)).await {
         Ok(()) => Hearing::Answers,
-        Err(_) => Hearing::Unknown(format!("one probe not answered in {wait:?}")),
+        Err(_) => Hearing::Unknown(format!("one probe not answered in {wait:?}").into()),
     }
 }
 
