@@ -24,9 +24,11 @@ mod doubts;
 pub(crate) mod holder;
 mod rebuild;
 pub(crate) mod routes;
+mod survey;
 
 pub use doubts::doubts;
 pub use rebuild::{rebuilt, shown};
+pub use survey::{targets, telling, vpc};
 
 /// Everything that is read of AWS before watching begins. A read that failed for want of an answer
 /// leaves no snapshot at all: half a picture is no ground for a verdict.

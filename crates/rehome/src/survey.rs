@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rehome_core::call::Call;
 use rehome_core::fault::CallError;
-use rehome_core::names::{InstanceId, VpcId};
-use rehome_core::preflight::{Order, Snapshot, doubts};
+use rehome_core::names::InstanceId;
+use rehome_core::preflight::{Order, Snapshot, doubts, targets, telling, vpc};
 use rehome_core::record::Record;
 use rehome_core::spec::Parts;
-use rehome_core::world::{Image, Instance, RouteTable, Target};
+use rehome_core::world::{Image, Instance};
 
 use crate::aws::client::Aws;
 use crate::aws::imds;
@@ -94,50 +94,6 @@ pub(crate) async fn read(
     let found = aws.instances_by_ids(&missing).await?;
     into.extend(found.into_iter().map(|instance| (instance.id.clone(), instance)));
     Ok(())
-}
-
-/// The VPC of whoever still tells it; the record's, where nobody does.
-pub(crate) fn vpc(
-    order: &Order,
-    known: Option<&Record>,
-    instances: &BTreeMap<InstanceId, Instance>,
-) -> Option<VpcId> {
-    let of = |id: &InstanceId| instances.get(id).and_then(|instance| instance.vpc.clone());
-    let address = order.vip.address.to_string();
-    of(&order.instance).or_else(|| known.map(|record| record.vpc.clone())).or_else(|| {
-        instances
-            .values()
-            .filter(|instance| instance.tags.get("rehome:vip") == Some(&address))
-            .find_map(|instance| instance.vpc.clone())
-    })
-}
-
-/// The instances that routes for the VIP lead to.
-pub(crate) fn targets(tables: &[RouteTable], order: &Order) -> BTreeSet<InstanceId> {
-    tables
-        .iter()
-        .filter_map(|table| match &table.route(order.vip.destination)?.target {
-            Target::Interface { instance, .. } => instance.clone(),
-            Target::Other(_) => None,
-        })
-        .collect()
-}
-
-/// Whoever holds the VIP and still tells what it is.
-pub(crate) fn telling<'i>(
-    order: &Order,
-    known: Option<&Record>,
-    instances: &'i BTreeMap<InstanceId, Instance>,
-    tables: &[RouteTable],
-) -> Option<&'i Instance> {
-    let candidates = known
-        .map(|record| record.holder.instance.clone())
-        .into_iter()
-        .chain(targets(tables, order))
-        .chain([order.instance.clone()]);
-    let telling =
-        |id: InstanceId| instances.get(&id).filter(|instance| !instance.state.is_ending());
-    candidates.into_iter().find_map(telling)
 }
 
 /// The image of a replacement.

@@ -5,6 +5,8 @@ use crate::call::Call;
 use crate::testing::{eni, instance, subnet};
 use crate::world::{Image, InstanceState, PublicAddress, Route, RouteState};
 
+mod survey;
+
 type Change<T> = fn(&mut T);
 
 const A: &str = "i-0000000a";

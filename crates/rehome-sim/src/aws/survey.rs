@@ -7,10 +7,10 @@ use ec2_model::{Request, Response};
 use rehome_core::fault::CallError;
 use rehome_core::names::{InstanceId, VpcId};
 use rehome_core::net::Cidr;
-use rehome_core::preflight::{Order, Snapshot};
+use rehome_core::preflight::{Order, Snapshot, targets, telling, vpc};
 use rehome_core::record::Record;
 use rehome_core::spec::Parts;
-use rehome_core::world::{self, Instance, RouteTable, Target};
+use rehome_core::world::{self, Instance};
 
 use super::calls::{Api, filter, items, select};
 use super::convert;
@@ -147,48 +147,4 @@ impl Api<'_> {
         }
         Ok(parts)
     }
-}
-
-/// The VPC of whoever still tells it; the record's, where nobody does.
-fn vpc(
-    order: &Order,
-    known: Option<&Record>,
-    instances: &BTreeMap<InstanceId, Instance>,
-) -> Option<VpcId> {
-    let of = |id: &InstanceId| instances.get(id).and_then(|instance| instance.vpc.clone());
-    let address = order.vip.address.to_string();
-    of(&order.instance).or_else(|| known.map(|record| record.vpc.clone())).or_else(|| {
-        instances
-            .values()
-            .filter(|instance| instance.tags.get("rehome:vip") == Some(&address))
-            .find_map(|instance| instance.vpc.clone())
-    })
-}
-
-/// The instances that routes for the VIP lead to.
-fn targets(tables: &[RouteTable], order: &Order) -> BTreeSet<InstanceId> {
-    tables
-        .iter()
-        .filter_map(|table| match &table.route(order.vip.destination)?.target {
-            Target::Interface { instance, .. } => instance.clone(),
-            Target::Other(_) => None,
-        })
-        .collect()
-}
-
-/// Whoever holds the VIP and still tells what it is.
-fn telling<'i>(
-    order: &Order,
-    known: Option<&Record>,
-    instances: &'i BTreeMap<InstanceId, Instance>,
-    tables: &[RouteTable],
-) -> Option<&'i Instance> {
-    let candidates = known
-        .map(|record| record.holder.instance.clone())
-        .into_iter()
-        .chain(targets(tables, order))
-        .chain([order.instance.clone()]);
-    let telling =
-        |id: InstanceId| instances.get(&id).filter(|instance| !instance.state.is_ending());
-    candidates.into_iter().find_map(telling)
 }

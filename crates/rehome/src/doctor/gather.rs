@@ -12,7 +12,7 @@ use rehome_core::doctor::{
 use rehome_core::fault::CallError;
 use rehome_core::names::{InstanceId, SubnetId};
 use rehome_core::placement::Site;
-use rehome_core::preflight::{Order, Refusal, doubts};
+use rehome_core::preflight::{Order, Refusal, doubts, targets, telling, vpc};
 use rehome_core::world::Instance;
 use tokio::time::timeout;
 
@@ -24,7 +24,7 @@ use crate::cli::RunArgs;
 use crate::icmp::prober::Prober;
 use crate::run::prepare::vars;
 use crate::run::trial::tried;
-use crate::survey::{image, parts, read, targets, telling, vpc};
+use crate::survey::{image, parts, read};
 use crate::template::Template;
 
 /// The standard chain asks files, a program or the metadata service.
