@@ -385,6 +385,7 @@ impl Controller {
             };
             self.say(Line::Notice { text });
             self.note(why.clone().map_or(Decided::Resume, |why| Decided::Pause { why }));
+            self.renew_attempt();
         }
         self.paused = why;
     }

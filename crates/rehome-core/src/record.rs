@@ -73,7 +73,7 @@ pub struct Attempt {
     pub token: String,
     /// What the user data was.
     pub user_data_sha256: String,
-    /// When it was begun.
+    /// When it was begun; once its instance is known, since when that has been so.
     pub since: Unix,
     /// Whether the call may have left: then only its token can tell what it brought.
     pub maybe_sent: bool,

@@ -83,11 +83,7 @@ impl Controller {
 
     /// The deadlines of a move run from here: before, nothing could be seen.
     fn begin_anew(&mut self, now: Mono) {
-        let begun = self.unix(now);
-        if let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut()) {
-            attempt.since = begun;
-            self.unsaved = true;
-        }
+        self.renew_attempt();
         self.look_again_before_cutting(now);
     }
 

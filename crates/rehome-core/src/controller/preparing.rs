@@ -139,6 +139,15 @@ impl Controller {
         }
     }
 
+    /// The candidate's time runs from here: before, it couldn't be looked after.
+    pub(super) fn renew_attempt(&mut self) {
+        let begun = self.unix(self.now);
+        if let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut()) {
+            attempt.since = begun;
+            self.unsaved = true;
+        }
+    }
+
     /// Chooses the next AZ and writes the launch down.
     fn begin_attempt(&mut self, now: Mono) {
         let verdict = self.verdict(now);
@@ -420,10 +429,13 @@ impl Controller {
             self.bury(now, &site, instance);
             return;
         }
+        let unix = self.unix(now);
         if let Some(moving) = &mut self.record.moving {
             moving.launches += 1;
             if let Some(attempt) = &mut moving.attempt {
                 attempt.instance = Some(instance.id.clone());
+                // However long its launch was refused or couldn't be written down: it is young.
+                attempt.since = unix;
             }
         }
         // The id is worth more than anything: it is written down before it is spoken of.

@@ -371,11 +371,7 @@ impl Controller {
                 self.probing.void();
             }
             // Nor does the time in which a candidate couldn't be looked at.
-            let begun = self.clocks.unix_at(self.now);
-            if let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut()) {
-                attempt.since = begun;
-                self.unsaved = true;
-            }
+            self.renew_attempt();
         }
         let what = match &holder {
             Some(instance) => {

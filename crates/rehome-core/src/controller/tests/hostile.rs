@@ -622,3 +622,42 @@ fn a_route_call_that_lands_after_a_restart_is_the_candidates() {
     w.assert_moved("i-00000001");
     assert_eq!(w.state("i-0000000a"), InstanceState::Terminated, "{}", tail(&w));
 }
+
+#[test]
+fn a_launch_that_was_put_off_for_long_has_all_its_time_when_it_comes() {
+    // The record can't be written for half an hour; or launches fail for as long.
+    let mut full = World::new();
+    full.run(secs(30));
+    full.persist_fails = true;
+    full.kill("i-0000000a");
+    full.run(secs(1_800));
+    full.persist_fails = false;
+    let mut failing = World::new();
+    failing.run(secs(30));
+    let end = failing.now + secs(1_800);
+    failing.fault = Some(Box::new(move |call, now| {
+        (matches!(call, Call::Launch(_)) && now < end).then(|| (refused("InternalError"), false))
+    }));
+    failing.kill("i-0000000a");
+    failing.run(secs(1_800));
+    for mut w in [full, failing] {
+        assert_eq!(w.launches(), 0, "{}", tail(&w));
+        w.run(secs(120));
+        w.assert_moved("i-00000001");
+        assert_eq!(w.launches(), 1, "{}", tail(&w));
+    }
+}
+
+#[test]
+fn a_pause_takes_no_time_from_a_candidate() {
+    let mut w = World::new();
+    w.run(secs(30));
+    w.kill("i-0000000a");
+    w.run_until_line("Waiting for i-00000001");
+    w.event(Event::Paused(Some("x".into())));
+    w.run(secs(1_200));
+    w.event(Event::Paused(None));
+    w.run(secs(60));
+    w.assert_moved("i-00000001");
+    assert_eq!(w.launches(), 1, "{}", tail(&w));
+}
