@@ -42,7 +42,7 @@ usage: cargo xtask <command>
         two labs; fast is for trying the bench itself, FILE a binary to measure as it is
   sim [--seeds N] [--first SEED] [--keep-going] [--trace LINES]
         seeds of the simulator; one that fails prints how to run it again
-  sim scenario [NAME]
+  sim scenario [NAME] [--seed N] [--trace LINES]
         what hurt the users of other tools, one story each
   sim search [--states N]
         small worlds, searched through

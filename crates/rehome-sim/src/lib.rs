@@ -30,6 +30,9 @@
 //! (`cargo xtask sim --seeds 1 --first SEED --trace 400`). The commit is part of the seed: another
 //! core, model or simulator tells another story.
 //!
+//! [`scenario`] has worlds without chance: what hurt the users of other tools, step by step
+//! (`cargo xtask sim scenario`).
+//!
 //! # Reading a trace
 //!
 //! Each line has the virtual time since the world began. `fault: NAME (strength) for N s` and
@@ -75,6 +78,7 @@ mod plan;
 mod process;
 mod rng;
 mod run;
+pub mod scenario;
 mod strike;
 mod time;
 mod trace;

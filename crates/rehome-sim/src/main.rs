@@ -3,6 +3,7 @@
 
 #[cfg(feature = "mutants")]
 mod mutants;
+mod perform;
 mod report;
 
 use std::io::IsTerminal;
@@ -19,18 +20,20 @@ use self::report::Report;
 
 const USAGE: &str = "\
 usage: rehome-sim [--seeds N] [--first SEED] [--keep-going] [--trace LINES]
+       rehome-sim scenario [NAME] [--seed N] [--trace LINES]
        rehome-sim mutants [NAME] [--seeds N]
-
-  mutants         breaks the core on purpose, one way at a time, and says which seed sees it; for
-                  each at most N seeds [default: 250]. Needs the feature of that name
 
   --seeds N       how many seeds to run [default: 100]
   --first SEED    the first of them [default: 1]
   --keep-going    runs the others when one fails
   --trace LINES   how much of a failing seed's trace is printed; with one seed, of that one's
                   [default: 40]
+  scenario        lists the scenarios, or plays the one of that name; `--seed` is of what is left
+                  to chance
+  mutants         breaks the core on purpose, one way at a time, and says which seed sees it; for
+                  each at most N seeds [default: 250]. Needs the feature of that name
 
-Exit codes: 0 all passed (or every mutant was caught), 1 a seed failed (or a mutant lives), 2 usage.";
+Exit codes: 0 all passed (of mutants: all caught), 1 not so, 2 usage.";
 
 /// Within so many seeds each mutant has to be caught.
 #[cfg(feature = "mutants")]
@@ -71,8 +74,10 @@ fn main() -> ExitCode {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    if let Some(("mutants", rest)) = words.split_first().map(|(first, rest)| (&**first, rest)) {
-        return mutants_main(rest);
+    match words.split_first().map(|(first, rest)| (&**first, rest)) {
+        Some(("scenario", rest)) => return perform::perform(rest),
+        Some(("mutants", rest)) => return mutants_main(rest),
+        Some(_) | None => {}
     }
     let options = match Options::parse(&words) {
         Ok(options) => options,

@@ -447,7 +447,8 @@ impl Observer {
         Ok(())
     }
 
-    fn is_served(&self, world: &mut World, number: usize) -> Result<(), String> {
+    /// Whether a VIP is served through every route of its set, and the monitor hears it.
+    pub(crate) fn is_served(&self, world: &mut World, number: usize) -> Result<(), String> {
         let Some(record) = &world.disks[number].record else { return Err("no record".to_owned()) };
         let tables: BTreeSet<&str> = record.route_set.iter().map(|table| table.as_str()).collect();
         let ours =

@@ -1,5 +1,6 @@
 //! One seed from its beginning to its end, and what came of it.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::fault::TABLE;
@@ -42,12 +43,7 @@ pub fn run(seed: u64, keep: usize) -> Outcome {
     }));
     let violation = match ran {
         Ok(verdict) => verdict.err(),
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            let what = text.unwrap_or_else(|| "without a word".to_owned());
-            Some(Violation { invariant: Invariant::Panic, what, at: world.now })
-        }
+        Err(panic) => Some(panicked(panic.as_ref(), world.now)),
     };
     debug_assert_eq!(world.strikes.len(), TABLE.len(), "a count for each kind");
     Outcome {
@@ -60,4 +56,12 @@ pub fn run(seed: u64, keep: usize) -> Outcome {
         violation,
         trace: world.trace.into_lines(),
     }
+}
+
+/// What a panic amounts to.
+pub(crate) fn panicked(panic: &(dyn Any + Send), at: u64) -> Violation {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    let what = text.unwrap_or_else(|| "without a word".to_owned());
+    Violation { invariant: Invariant::Panic, what, at }
 }

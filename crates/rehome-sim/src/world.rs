@@ -166,7 +166,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64, keep: usize) -> World {
-        let plan = Plan::of_seed(seed);
+        World::of_plan(Plan::of_seed(seed), seed, keep)
+    }
+
+    /// The world of a plan; what is left to chance comes from the seed.
+    pub(crate) fn of_plan(plan: Plan, seed: u64, keep: usize) -> World {
         let mut rng = Rng::new(seed, 2);
         let mut ec2 = Ec2::new(plan.pace.clone(), rng.next());
         let account = account::build(&mut ec2, &plan);
@@ -226,6 +230,13 @@ impl World {
     pub(crate) fn push(&mut self, at: u64, ev: Ev) {
         self.seq += 1;
         self.queue.push(Entry { at: at.max(self.now), seq: self.seq, ev });
+    }
+
+    /// When the next event comes.
+    pub(crate) fn next_at(&self) -> u64 {
+        let queued = self.queue.peek().map_or(u64::MAX, |entry| entry.at);
+        let wakes = self.processes.iter().map(|process| process.wake);
+        wakes.fold(queued.min(self.changes_at), u64::min).max(self.now)
     }
 
     /// One event; false where the time is over.

@@ -1,0 +1,546 @@
+//! What hurt the users of other tools, replayed with rehome in their place.
+
+mod api;
+mod evidence;
+mod holders;
+mod memory;
+mod replacement;
+mod routes;
+
+use rehome_core::policy::FenceMode;
+
+use super::{PLAIN, Scenario, Setting, WITNESSED};
+
+/// The command line names the tables.
+const NAMED: Setting = Setting { named_tables: true, ..PLAIN };
+
+/// Old holders are stopped.
+const STOPPED: Setting = Setting { fence: FenceMode::Stop, ..PLAIN };
+
+/// Old holders are left as they are.
+const UNFENCED: Setting = Setting { fence: FenceMode::None, ..PLAIN };
+
+/// Two VIPs, and a control target.
+const TWO: Setting = Setting { vips: 2, ..WITNESSED };
+
+/// Every scenario, in the order of its first thread.
+pub const TABLE: &[Scenario] = &[
+    Scenario {
+        name: "a-route-moved-for-a-moment-is-taken-back",
+        threads: &[1],
+        hurt: "A peer was master for a moment and moved the address; the real one saw no \
+               transition and never took it back.",
+        setting: PLAIN,
+        play: routes::moved_for_a_moment,
+    },
+    Scenario {
+        name: "a-second-controller-of-a-healthy-address-changes-nothing",
+        threads: &[1, 2, 6],
+        hurt: "Two masters from the first day fought for the address.",
+        setting: PLAIN,
+        play: memory::a_second_one,
+    },
+    Scenario {
+        name: "two-controllers-and-a-dead-holder-keep-the-address-served",
+        threads: &[1, 6],
+        hurt: "Two controllers acted on one failure, and the address was on two machines or on \
+               none.",
+        setting: PLAIN,
+        play: memory::two_and_a_death,
+    },
+    Scenario {
+        name: "an-address-that-was-never-heard-is-never-moved",
+        threads: &[2],
+        hurt: "The rules admitted no heartbeat, so both ends took over on the first day.",
+        setting: PLAIN,
+        play: evidence::never_heard,
+    },
+    Scenario {
+        name: "rules-that-are-closed-later-hold-and-are-named",
+        threads: &[2],
+        hurt: "Rules that admit no heartbeat look like a peer that died.",
+        setting: PLAIN,
+        play: evidence::rules_closed,
+    },
+    Scenario {
+        name: "a-process-that-stalls-moves-nothing",
+        threads: &[3],
+        hurt: "A stalled scheduler let timers run out, and two masters served at once.",
+        setting: PLAIN,
+        play: evidence::stalls,
+    },
+    Scenario {
+        name: "a-holder-that-dies-in-a-stall-is-moved-once",
+        threads: &[3],
+        hurt: "After a stall old evidence was taken for new.",
+        setting: PLAIN,
+        play: evidence::dies_in_a_stall,
+    },
+    Scenario {
+        name: "a-second-without-answers-moves-nothing",
+        threads: &[4],
+        hurt: "One failed check flipped the state.",
+        setting: PLAIN,
+        play: evidence::a_second_of_loss,
+    },
+    Scenario {
+        name: "three-of-ten-packets-lost-for-hours-move-nothing",
+        threads: &[4, 25],
+        hurt: "Pings whose rate is limited looked like a dead machine.",
+        setting: PLAIN,
+        play: evidence::loss_for_hours,
+    },
+    Scenario {
+        name: "answers-that-come-late-or-twice-move-nothing",
+        threads: &[4],
+        hurt: "A check that was slow counted like one that failed.",
+        setting: PLAIN,
+        play: evidence::late_answers,
+    },
+    Scenario {
+        name: "a-holder-that-hangs-is-moved-in-time",
+        threads: &[4],
+        hurt: "A check that hung never failed over.",
+        setting: PLAIN,
+        play: evidence::hangs,
+    },
+    Scenario {
+        name: "a-record-that-cannot-be-written-launches-nothing",
+        threads: &[5, 7],
+        hurt: "The store was away: some dropped a healthy address, others went on and split.",
+        setting: PLAIN,
+        play: memory::unwritable,
+    },
+    Scenario {
+        name: "a-store-and-an-api-that-are-away-leave-the-address-alone",
+        threads: &[5, 7],
+        hurt: "An outage of the store demoted healthy primaries.",
+        setting: PLAIN,
+        play: api::away_with_the_store,
+    },
+    Scenario {
+        name: "readings-that-tell-the-past-move-once",
+        threads: &[6],
+        hurt: "A watch that had gone stale left the address on two machines, or on none, until a \
+               restart.",
+        setting: PLAIN,
+        play: api::stale,
+    },
+    Scenario {
+        name: "an-api-that-is-away-for-hours-leaves-a-healthy-address-alone",
+        threads: &[7, 8],
+        hurt: "The monitor couldn't read AWS, and called that a failure of what it watched.",
+        setting: PLAIN,
+        play: api::away_while_well,
+    },
+    Scenario {
+        name: "a-holder-that-dies-while-the-api-is-away-is-moved-once",
+        threads: &[7, 8],
+        hurt: "What couldn't be read was taken for dead, or the failure was forgotten when it \
+               could.",
+        setting: PLAIN,
+        play: api::away_while_dead,
+    },
+    Scenario {
+        name: "a-process-restarted-while-the-api-is-away-moves-once-after-it",
+        threads: &[7, 8],
+        hurt: "A monitor that came up without its API took that for a failure.",
+        setting: PLAIN,
+        play: api::restarted_while_away,
+    },
+    Scenario {
+        name: "expired-credentials-move-nothing",
+        threads: &[8],
+        hurt: "A token that couldn't be renewed made a monitor fail, and the cluster moved.",
+        setting: PLAIN,
+        play: api::expired_while_well,
+    },
+    Scenario {
+        name: "credentials-that-expire-in-a-move-delay-it",
+        threads: &[8],
+        hurt: "A token that couldn't be renewed left a move half done.",
+        setting: PLAIN,
+        play: api::expired_in_a_move,
+    },
+    Scenario {
+        name: "single-errors-of-the-api-move-nothing",
+        threads: &[8],
+        hurt: "One throttled or refused call was a failover.",
+        setting: PLAIN,
+        play: api::hiccups,
+    },
+    Scenario {
+        name: "a-throttled-api-moves-nothing-and-then-once",
+        threads: &[8],
+        hurt: "One throttled or refused call was a failover.",
+        setting: PLAIN,
+        play: api::throttled,
+    },
+    Scenario {
+        name: "an-api-that-takes-seconds-moves-in-time",
+        threads: &[9],
+        hurt: "A default of a minute a call used up the time that a failover may take.",
+        setting: PLAIN,
+        play: api::slow,
+    },
+    Scenario {
+        name: "an-api-slower-than-any-deadline-is-unknown",
+        threads: &[9],
+        hurt: "A call without a deadline of its own stood still with the monitor.",
+        setting: PLAIN,
+        play: api::too_slow,
+    },
+    Scenario {
+        name: "tables-and-routes-of-others-stay-as-they-are",
+        threads: &[11],
+        hurt: "All routes to the old interface moved, one for management among them, and the \
+               failover broke itself.",
+        setting: NAMED,
+        play: routes::not_ours,
+    },
+    Scenario {
+        name: "a-table-that-leads-elsewhere-is-nobodys-before-it-is-named",
+        threads: &[11],
+        hurt: "The same destination stood in two tables, and only one of them was to move.",
+        setting: PLAIN,
+        play: routes::unnamed_stranger,
+    },
+    Scenario {
+        name: "a-missing-route-is-created",
+        threads: &[12],
+        hurt: "A route that wasn't there couldn't be replaced, and the failover failed.",
+        setting: NAMED,
+        play: routes::missing,
+    },
+    Scenario {
+        name: "a-damaged-record-waits-for-a-person",
+        threads: &[13],
+        hurt: "A state file that was another one's, or empty, moved production or nothing ever \
+               again.",
+        setting: PLAIN,
+        play: memory::damaged,
+    },
+    Scenario {
+        name: "a-lost-record-is-found-again-by-routes-and-tags",
+        threads: &[13],
+        hurt: "A state file that was empty moved nothing ever again.",
+        setting: PLAIN,
+        play: memory::lost_after_a_move,
+    },
+    Scenario {
+        name: "a-process-killed-after-each-step-moves-once",
+        threads: &[13],
+        hurt: "A failover that was interrupted stayed half done.",
+        setting: PLAIN,
+        play: memory::killed_at_each_step,
+    },
+    Scenario {
+        name: "a-process-killed-in-the-cut-finishes-it",
+        threads: &[13],
+        hurt: "A failover that was interrupted stayed half done.",
+        setting: PLAIN,
+        play: memory::killed_in_the_cut,
+    },
+    Scenario {
+        name: "routes-that-cannot-be-written-at-first-are-written-later",
+        threads: &[13],
+        hurt: "What was moved by half stayed so.",
+        setting: PLAIN,
+        play: api::routes_refused,
+    },
+    Scenario {
+        name: "a-restart-of-everything-puts-the-routes-back",
+        threads: &[13],
+        hurt: "After a reboot of both ends nobody asserted the routes again.",
+        setting: PLAIN,
+        play: memory::everything_restarts,
+    },
+    Scenario {
+        name: "a-home-that-dies-right-after-a-move-is-moved-from",
+        threads: &[13],
+        hurt: "A failover within minutes of another one was ignored.",
+        setting: PLAIN,
+        play: memory::dies_after_a_move,
+    },
+    Scenario {
+        name: "a-home-that-dies-in-the-moment-of-the-move-waits-for-ec2",
+        threads: &[13],
+        hurt: "A failover within minutes of another one was ignored.",
+        setting: PLAIN,
+        play: memory::dies_at_once,
+    },
+    Scenario {
+        name: "a-deaf-monitor-with-a-witness-changes-nothing",
+        threads: &[14],
+        hurt: "The watcher's own path was broken, and healthy peers failed over.",
+        setting: WITNESSED,
+        play: evidence::deaf_with_a_witness,
+    },
+    Scenario {
+        name: "a-deaf-monitor-without-a-witness-ends-nothing-that-serves",
+        threads: &[14],
+        hurt: "The watcher's own path was broken, and healthy peers failed over.",
+        setting: PLAIN,
+        play: evidence::deaf_without_a_witness,
+    },
+    Scenario {
+        name: "a-broken-link-to-the-holders-zone-is-one-move",
+        threads: &[14],
+        hurt: "Only the link between two zones broke; peers failed over while users were fine.",
+        setting: WITNESSED,
+        play: evidence::link_to_the_holders_zone,
+    },
+    Scenario {
+        name: "a-link-that-breaks-for-seconds-cuts-nothing",
+        threads: &[14],
+        hurt: "Only the link between two zones broke; peers failed over while users were fine.",
+        setting: WITNESSED,
+        play: evidence::link_for_seconds,
+    },
+    Scenario {
+        name: "a-broken-link-to-another-zone-moves-nothing",
+        threads: &[14],
+        hurt: "Only the link between two zones broke; peers failed over while users were fine.",
+        setting: WITNESSED,
+        play: evidence::link_to_another_zone,
+    },
+    Scenario {
+        name: "a-holder-that-a-person-stopped-is-moved-from-and-kept",
+        threads: &[15, 16],
+        hurt: "A stopped machine left a black hole, and the API was slow to say so.",
+        setting: PLAIN,
+        play: holders::stopped,
+    },
+    Scenario {
+        name: "a-black-hole-is-healed-at-once",
+        threads: &[15],
+        hurt: "A route that leads nowhere was healed by nobody.",
+        setting: PLAIN,
+        play: routes::black_hole,
+    },
+    Scenario {
+        name: "a-candidate-gets-no-route-before-it-answers",
+        threads: &[15],
+        hurt: "A node claimed the route before its own check had passed.",
+        setting: PLAIN,
+        play: replacement::proves_itself_first,
+    },
+    Scenario {
+        name: "an-old-holder-that-comes-and-goes-gets-nothing-back",
+        threads: &[16],
+        hurt: "Automatic restore flapped between the old machine and the new one.",
+        setting: UNFENCED,
+        play: holders::flaps_after_the_move,
+    },
+    Scenario {
+        name: "a-plan-applied-again-and-again-is-taken-back",
+        threads: &[17],
+        hurt: "The next apply pointed the moved route back to the dead machine.",
+        setting: STOPPED,
+        play: routes::plan_applied_again,
+    },
+    Scenario {
+        name: "a-plan-that-leads-to-a-dead-guest-is-taken-back-twice-and-told",
+        threads: &[17],
+        hurt: "The next apply pointed the moved route back to the dead machine.",
+        setting: UNFENCED,
+        play: routes::plan_to_a_dead_guest,
+    },
+    Scenario {
+        name: "a-plan-applied-in-the-middle-of-a-move-is-replaced-again",
+        threads: &[17],
+        hurt: "The next apply pointed the moved route back to the dead machine.",
+        setting: PLAIN,
+        play: routes::plan_in_a_move,
+    },
+    Scenario {
+        name: "a-route-stolen-again-and-again-is-told",
+        threads: &[17],
+        hurt: "Somebody else wrote the route, and nobody said who or that.",
+        setting: PLAIN,
+        play: routes::stolen_again_and_again,
+    },
+    Scenario {
+        name: "user-data-that-failed-is-no-home",
+        threads: &[18],
+        hurt: "A replacement was healthy, its routes were right, its setup had failed: an outage \
+               with everything green.",
+        setting: PLAIN,
+        play: replacement::user_data_fails,
+    },
+    Scenario {
+        name: "when-no-candidate-serves-the-routes-go-back",
+        threads: &[18],
+        hurt: "Every replacement was as broken as the first.",
+        setting: PLAIN,
+        play: replacement::no_candidate_serves,
+    },
+    Scenario {
+        name: "a-new-machine-without-a-network-is-no-home",
+        threads: &[18],
+        hurt: "A new machine's interface came up wrong, and its script ended well.",
+        setting: PLAIN,
+        play: replacement::newborns_are_deaf,
+    },
+    Scenario {
+        name: "zones-without-room-cost-one-call-each",
+        threads: &[19],
+        hurt: "A zone without capacity wedged the recovery.",
+        setting: PLAIN,
+        play: replacement::no_room_in_most,
+    },
+    Scenario {
+        name: "no-room-for-minutes-delays-a-move",
+        threads: &[19],
+        hurt: "A zone without capacity wedged the recovery.",
+        setting: PLAIN,
+        play: replacement::no_room_for_minutes,
+    },
+    Scenario {
+        name: "no-room-anywhere-for-an-hour-wedges-nothing",
+        threads: &[19],
+        hurt: "A zone without capacity wedged the recovery.",
+        setting: PLAIN,
+        play: replacement::no_room_anywhere,
+    },
+    Scenario {
+        name: "a-launch-without-an-answer-is-made-once",
+        threads: &[20],
+        hurt: "Repeated launches made two machines, and new ids that weren't found leaked.",
+        setting: PLAIN,
+        play: replacement::answer_lost,
+    },
+    Scenario {
+        name: "new-ids-that-are-unknown-are-waited-for",
+        threads: &[20],
+        hurt: "New ids weren't found right after the launch, and machines leaked.",
+        setting: PLAIN,
+        play: replacement::new_ids_unknown,
+    },
+    Scenario {
+        name: "answers-lost-in-a-whole-move-double-nothing",
+        threads: &[20],
+        hurt: "Repeated calls made two machines.",
+        setting: PLAIN,
+        play: api::answers_lost,
+    },
+    Scenario {
+        name: "a-launch-that-dies-pending-makes-way-for-the-next",
+        threads: &[20],
+        hurt: "The token of a launch brought back a machine that was terminated.",
+        setting: PLAIN,
+        play: replacement::dies_pending,
+    },
+    Scenario {
+        name: "a-candidate-that-is-terminated-gets-a-new-token",
+        threads: &[20],
+        hurt: "The token of a launch brought back a machine that was terminated.",
+        setting: PLAIN,
+        play: replacement::candidate_terminated,
+    },
+    Scenario {
+        name: "a-holder-that-serves-is-never-robbed",
+        threads: &[21],
+        hurt: "A new node took the address from a healthy one.",
+        setting: PLAIN,
+        play: holders::impaired_and_serving,
+    },
+    Scenario {
+        name: "a-dead-guest-is-replaced-whatever-ec2-says",
+        threads: &[21],
+        hurt: "An unhealthy node was never replaced.",
+        setting: PLAIN,
+        play: holders::dead_and_well_by_ec2,
+    },
+    Scenario {
+        name: "an-old-holder-that-answers-again-is-kept",
+        threads: &[22],
+        hurt: "A fence raced with a machine that came back.",
+        setting: PLAIN,
+        play: holders::comes_back,
+    },
+    Scenario {
+        name: "an-end-that-hangs-keeps-nobody-waiting",
+        threads: &[22],
+        hurt: "A graceful stop hung for minutes, and the failover with it.",
+        setting: STOPPED,
+        play: holders::end_hangs,
+    },
+    Scenario {
+        name: "a-protected-old-holder-is-kept-and-named",
+        threads: &[22],
+        hurt: "A fence that hit nothing held everything up.",
+        setting: PLAIN,
+        play: holders::protected,
+    },
+    Scenario {
+        name: "paused-nothing-is-changed-whatever-happens",
+        threads: &[23],
+        hurt: "A monitor wrote to DNS while people had put it in maintenance.",
+        setting: PLAIN,
+        play: holders::paused,
+    },
+    Scenario {
+        name: "a-move-that-is-paused-is-judged-again",
+        threads: &[23],
+        hurt: "A monitor went on with what it had begun while people worked on it.",
+        setting: PLAIN,
+        play: holders::paused_in_a_move,
+    },
+    Scenario {
+        name: "a-move-that-is-paused-for-long-goes-on",
+        threads: &[23],
+        hurt: "A monitor went on with what it had begun while people worked on it.",
+        setting: PLAIN,
+        play: holders::paused_for_long,
+    },
+    Scenario {
+        name: "a-source-dest-check-that-is-on-again-is-switched-off",
+        threads: &[24],
+        hurt: "The source/destination check was on again and nobody saw it.",
+        setting: PLAIN,
+        play: routes::check_on,
+    },
+    Scenario {
+        name: "a-source-dest-check-on-the-new-home-is-switched-off",
+        threads: &[24],
+        hurt: "The check can't be set in a launch template, and was on after a failover.",
+        setting: PLAIN,
+        play: routes::check_on_after_a_move,
+    },
+    Scenario {
+        name: "a-lost-way-back-to-the-monitor-moves-nothing",
+        threads: &[24],
+        hurt: "Half of the flows were lost, because a route back was missing.",
+        setting: PLAIN,
+        play: routes::way_back,
+    },
+    Scenario {
+        name: "a-zone-that-dies-with-two-addresses-is-left",
+        threads: &[25],
+        hurt: "A cascade of failed checks killed everything.",
+        setting: TWO,
+        play: holders::a_zone_dies,
+    },
+    Scenario {
+        name: "a-zone-that-dies-with-the-only-witness-is-waited-for",
+        threads: &[25],
+        hurt: "A cascade of failed checks killed everything.",
+        setting: TWO,
+        play: holders::a_zone_dies_with_the_witness,
+    },
+    Scenario {
+        name: "when-every-home-dies-the-budget-ends-it",
+        threads: &[25],
+        hurt: "A cascade of failed checks killed everything.",
+        setting: PLAIN,
+        play: holders::every_home_dies,
+    },
+    Scenario {
+        name: "an-announced-event-is-told-and-moves-nothing",
+        threads: &[25],
+        hurt: "Maintenance that had been announced came as a surprise.",
+        setting: PLAIN,
+        play: holders::announced,
+    },
+];
