@@ -268,6 +268,15 @@ impl Controller {
         &self.record
     }
 
+    /// Names calls from the beginning again where none is under way, so that two controllers which
+    /// differ in nothing but how many calls they made are equal. The spread of a back-off comes
+    /// from these names.
+    pub fn renumber(&mut self) {
+        if self.flights.is_empty() {
+            self.next_call = 0;
+        }
+    }
+
     /// Takes one observation in and gives back what is to be done, in order.
     #[must_use]
     pub fn handle(&mut self, now: Mono, event: Event) -> Vec<Action> {

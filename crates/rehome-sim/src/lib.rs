@@ -79,6 +79,7 @@ mod process;
 mod rng;
 mod run;
 pub mod scenario;
+pub mod search;
 mod strike;
 mod time;
 mod trace;

@@ -21,6 +21,7 @@ use self::report::Report;
 const USAGE: &str = "\
 usage: rehome-sim [--seeds N] [--first SEED] [--keep-going] [--trace LINES]
        rehome-sim scenario [NAME] [--seed N] [--trace LINES]
+       rehome-sim search [--states N] [--keep-going]
        rehome-sim mutants [NAME] [--seeds N]
 
   --seeds N       how many seeds to run [default: 100]
@@ -32,6 +33,8 @@ usage: rehome-sim [--seeds N] [--first SEED] [--keep-going] [--trace LINES]
                   to chance
   mutants         breaks the core on purpose, one way at a time, and says which seed sees it; for
                   each at most N seeds [default: 250]. Needs the feature of that name
+  search          goes through every order of events in small worlds, by the number of faults, until
+                  N states are known [default: 1000000]; `--keep-going` looks on after a breach
 
 Exit codes: 0 all passed (of mutants: all caught), 1 not so, 2 usage.";
 
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
     }
     match words.split_first().map(|(first, rest)| (&**first, rest)) {
         Some(("scenario", rest)) => return perform::perform(rest),
+        Some(("search", rest)) => return search(rest),
         Some(("mutants", rest)) => return mutants_main(rest),
         Some(_) | None => {}
     }
@@ -126,9 +130,31 @@ fn mutants_main(words: &[String]) -> ExitCode {
 fn mutants_main(_: &[String]) -> ExitCode {
     eprintln!(
         "error: this build has no mutants\n\
-         hint: cargo run -p rehome-sim --features mutants -- mutants"
+         hint: cargo xtask sim mutants"
     );
     ExitCode::from(2)
+}
+
+/// Searches small worlds, and tells.
+fn search(words: &[String]) -> ExitCode {
+    let (mut states, mut keep_going) = (1_000_000, false);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match (word.as_str(), words.as_slice().first().map(|next| next.parse())) {
+            ("--states", Some(Ok(number))) => {
+                states = number;
+                words.next();
+            }
+            ("--keep-going", _) => keep_going = true,
+            _ => {
+                eprintln!("error: not understood: {word}\n\n{USAGE}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let report = rehome_sim::search::run(states, keep_going);
+    print!("{report}");
+    if report.trails.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn run_all(options: &Options) -> Report {

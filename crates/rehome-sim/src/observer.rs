@@ -357,7 +357,8 @@ impl Observer {
             && since + SEEN_WITHIN < decided
         {
             let seconds = (world.now - since) / SEC;
-            let what = format!("{action} of {id}, which has served {} for {seconds} s", vip(*number));
+            let what =
+                format!("{action} of {id}, which has served {} for {seconds} s", vip(*number));
             return violated(world, Invariant::ServingEnded, what);
         }
         let number = world.processes[process].vip;
@@ -366,7 +367,8 @@ impl Observer {
         {
             let seconds = (decided - self.served_until[number]) / SEC;
             let address = vip(number);
-            let what = format!("{action} of {id}, while nobody has served {address} for {seconds} s");
+            let what =
+                format!("{action} of {id}, while nobody has served {address} for {seconds} s");
             return violated(world, Invariant::LastEnded, what);
         }
         Ok(())

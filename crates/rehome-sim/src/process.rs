@@ -562,7 +562,8 @@ impl World {
 
     fn is_lost(&mut self, machine: usize, guest: usize, source: Option<Ipv4Addr>) -> bool {
         let net = &self.net;
-        if machine == 0 && (net.cut_off || net.deaf) || source == Some(OVERLAY) && net.overlay_deaf {
+        if machine == 0 && (net.cut_off || net.deaf) || source == Some(OVERLAY) && net.overlay_deaf
+        {
             return true;
         }
         if let Some(zone) = &net.cut_zone {

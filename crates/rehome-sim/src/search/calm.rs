@@ -1,0 +1,51 @@
+//! Whether all would end well if nothing more went wrong.
+
+use std::sync::Arc;
+
+use super::knobs::MOVES_MAX;
+use super::law::{Broken, Law};
+use super::steps::{is_settled, pass, see, set_paused};
+use super::truth::Life;
+use super::world::{Sight, World};
+
+/// Steps within which the VIP has to be served: a move takes about 60, a hold 10.
+const STEPS_MAX: usize = 400;
+
+/// Lets time pass from a state on, with every fault over; what is dead stays dead.
+pub(super) fn ends_badly(from: &World) -> Option<Broken> {
+    let mut world = from.clone();
+    Arc::make_mut(&mut world.truth).barren = false;
+    see(&mut world, Sight::Clear);
+    if world.controller.is_none() {
+        world.start();
+    }
+    if world.paused {
+        set_paused(&mut world, false);
+    }
+    for _ in 0..STEPS_MAX {
+        if world.due.is_empty() && is_settled(&world) {
+            return None;
+        }
+        world = pass(&world)?;
+        if world.broken.is_some() {
+            return world.broken;
+        }
+    }
+    if is_hopeless(&world) {
+        return None;
+    }
+    let record = &world.durable;
+    let how = format!("{:?}, {:?}, {:?}", record.moving, record.disposals, world.truth.routes);
+    Some(Law::NotServed.broken(how))
+}
+
+/// What isn't moved by design: the budget is spent, or the evidence can't be had any more.
+fn is_hopeless(world: &World) -> bool {
+    let record = &world.durable;
+    let runs = world
+        .truth
+        .number(&record.holder.instance)
+        .is_some_and(|number| world.truth.machines[number].life == Life::Running);
+    record.moves.len() >= MOVES_MAX as usize
+        || (runs && (record.heard_by.is_empty() || record.path.is_empty()))
+}
