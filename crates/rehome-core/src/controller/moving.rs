@@ -93,6 +93,12 @@ impl Controller {
         let Some(moving) = &self.record.moving else { return };
         self.unsaved = true;
         if moving.cut_to.is_none() && moving.attempt.is_none() {
+            // AWS gave nothing: a shortage of an hour isn't to cost the moves of a day. (A move out
+            // of an impaired zone may not have been counted.)
+            let fruitless = moving.launches == 0 && self.record.lost_launches.is_empty();
+            if fruitless && moving.reason != Reason::AzImpaired {
+                self.record.moves.pop();
+            }
             self.record.moving = None;
             return;
         }

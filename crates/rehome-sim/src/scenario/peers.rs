@@ -397,7 +397,7 @@ pub const TABLE: &[Scenario] = &[
         play: replacement::no_room_for_minutes,
     },
     Scenario {
-        name: "no-room-anywhere-for-an-hour-wedges-nothing",
+        name: "no-room-anywhere-for-hours-wedges-nothing",
         threads: &[19],
         hurt: "A zone without capacity wedged the recovery.",
         setting: PLAIN,

@@ -185,6 +185,27 @@ fn a_start_within_the_hold_of_a_spent_budget_launches_nothing_more() {
 }
 
 #[test]
+fn launches_that_aws_refuses_cost_no_move_of_the_budget() {
+    // No zone has room for half a day; or the permission to launch is gone for as long.
+    for code in ["InsufficientInstanceCapacity", "UnauthorizedOperation"] {
+        let mut world = World::new();
+        for zone in ["us-east-1a", "us-east-1b", "us-east-1c"] {
+            world.refuse.insert(az(zone), code);
+        }
+        world.run(secs(60));
+        world.kill("i-0000000a");
+        world.run(secs(43_200));
+        assert!(!world.has_line("budget spent"), "{:#?}", world.lines);
+        assert!(world.calls_of("RunInstances") <= 3 * 43_200 / 300, "it hammers");
+        world.refuse.clear();
+        world.run(secs(420));
+        world.assert_moved("i-00000001");
+        // What was really moved counts.
+        assert_eq!(world.record.moves.len(), 1);
+    }
+}
+
+#[test]
 fn a_launch_without_an_answer_is_looked_for_after_its_attempt_has_ended() {
     let mut world = World::new();
     world.run(secs(60));

@@ -76,18 +76,19 @@ pub(super) fn no_room_in_most(play: &mut Play) -> Ends {
     play.moved_once()
 }
 
-/// No zone has room for an hour.
+/// No zone has room for three hours, which is longer than any budget of moves would last.
 pub(super) fn no_room_anywhere(play: &mut Play) -> Ends {
     play.well()?;
     play.set_room(Some(0));
     let old = play.kill_holder(0);
-    play.pass(60 * MIN)?;
+    play.pass(180 * MIN)?;
     play.launches(0)?;
+    play.untold("budget spent")?;
     play.ends(0)?;
     play.told("no replacement could be had in")?;
     play.runs(&old)?;
     play.set_room(None);
-    play.until_moved(0, 60 * MIN)?;
+    play.until_moved(0, 7 * MIN)?;
     play.launches(1)
 }
 
