@@ -9,7 +9,7 @@
 //! # Adding one
 //!
 //! A row in [`TABLE`] (name, threads, what hurt, the account) and a function that gets a
-//! [`Play`](play::Play): it does something, lets time pass, states what must be true, and does
+//! `Play`: it does something, lets time pass, states what must be true, and does
 //! the next thing. The seed decides only what is left to chance: latencies, which packets are lost.
 //! What is stated has to hold for every seed.
 
