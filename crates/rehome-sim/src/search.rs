@@ -7,11 +7,12 @@
 //! step that can come next is taken, and each state is followed once.
 //!
 //! ```text
-//!  roots: a first start; a holder that has just died
+//!  roots: a first start; a holder that has just died; one that died, and new ones come up
+//!    |  without the address; one that lost it
 //!    |  explore: no faults, all of them with one, with two ... until so many states are known
 //!    v
 //!  world --steps--> successors --law--> a breach, with the way that leads there
-//!    |                  '--calm--> one state in 1,024: with no more faults, does it end well?
+//!    |                  '--calm--> one state in 256: with no more faults, does it end well?
 //!    '-- fingerprint: the controller, what is durable and in flight, the truth; times relative
 //! ```
 //!
@@ -100,6 +101,8 @@ pub struct Counts {
     pub crashed: u64,
     /// States from which it was seen that all ends well.
     pub calmed: u64,
+    /// States that were compared with another one that passes for the same.
+    pub compared: u64,
     /// The longest way to a state, in steps.
     pub deepest: u32,
 }
@@ -168,21 +171,31 @@ pub fn run(limit: u64, keep_going: bool) -> SearchReport {
     explore::search(&roots(), limit, keep_going)
 }
 
-/// Where the search begins: a first start, and a holder that has just died.
+/// Where the search begins: a first start, and what asks for a move of a settled world.
 fn roots() -> Vec<World> {
     let mut first = World::new();
     first.start();
     let mut ends = Vec::new();
     first.settle(false, &mut ends);
     let Some((_, first)) = ends.pop() else { return Vec::new() };
-    let mut dead = first.clone();
+    let mut settled = first.clone();
     for _ in 0..SETTLED_AFTER {
-        if let Some(next) = steps::pass(&dead) {
-            dead = next;
+        if let Some(next) = steps::pass(&settled) {
+            settled = next;
         }
     }
-    dead.change(|truth: &mut Truth| truth.machines[0].well = false);
-    vec![first, dead]
+    let altered = |change: fn(&mut Truth)| {
+        let mut world = settled.clone();
+        world.change(change);
+        world
+    };
+    let dead = altered(|truth| truth.machines[0].well = false);
+    let barren = altered(|truth| {
+        truth.machines[0].well = false;
+        truth.barren = true;
+    });
+    let lost = altered(|truth| truth.machines[0].has_vip = false);
+    vec![first, dead, barren, lost]
 }
 
 /// Steps after which all that is learned at the start is learned.
@@ -212,14 +225,11 @@ impl fmt::Display for SearchReport {
         )?;
         writeln!(
             f,
-            "moves completed {}, cancelled {}, rolled back {}; fences {}; crashes {}; calmed {}",
-            counts.moved,
-            counts.cancelled,
-            counts.rolled_back,
-            counts.fenced,
-            counts.crashed,
-            counts.calmed
+            "moves completed {}, cancelled {}, rolled back {}; fences {}, crashes {}",
+            counts.moved, counts.cancelled, counts.rolled_back, counts.fenced, counts.crashed
         )?;
+        let (calmed, compared) = (counts.calmed, counts.compared);
+        writeln!(f, "ended well: {calmed} of {calmed}; went on the same: {compared}")?;
         for trail in self.trails.values() {
             writeln!(f, "\n{}", trail.broken)?;
             writeln!(f, "after {} steps, {} of them faults:", trail.steps(), trail.faults)?;

@@ -31,12 +31,26 @@ pub(super) fn ends_badly(from: &World) -> Option<Broken> {
             return world.broken;
         }
     }
-    if is_hopeless(&world) {
+    if is_hopeless(&world) || is_left_to_people(&world) {
         return None;
     }
     let record = &world.durable;
     let how = format!("{:?}, {:?}, {:?}", record.moving, record.disposals, world.truth.routes);
     Some(Law::NotServed.broken(how))
+}
+
+/// Whether every table leads to a candidate that was given up, and the VIP answers from it. A route
+/// call of an earlier process landed late, and the reading that cancelled the move was behind it.
+/// From then on it looks as if somebody else had moved the address: it is held, people are told,
+/// and the candidate, being led to, is never ended.
+fn is_left_to_people(world: &World) -> bool {
+    let record = &world.durable;
+    record.moving.is_none()
+        && record.lost_launches.is_empty()
+        && record.disposals.iter().all(|disposal| {
+            let number = world.truth.number(&disposal.instance);
+            number.is_some_and(|number| world.truth.is_served_by(number, world.now))
+        })
 }
 
 /// What isn't moved by design: the budget is spent, or the evidence can't be had any more.

@@ -16,7 +16,7 @@ use rehome_core::record::Stage;
 use rehome_core::time::Mono;
 
 use super::calm;
-use super::law::Law;
+use super::law::{Broken, Law};
 use super::steps::{Step, Successor, successors};
 use super::world::World;
 use super::{Counts, SearchReport, Trail};
@@ -25,7 +25,10 @@ use super::{Counts, SearchReport, Trail};
 const SHARDS: usize = 64;
 
 /// One state in so many is asked whether all would end well.
-const CALM_EVERY: u128 = 1_024;
+const CALM_EVERY: u128 = 256;
+
+/// Of one fingerprint in so many all states are asked whether they go on the same.
+const SAME_EVERY: u128 = 256;
 
 /// Rounds beyond what any budget of states allows.
 const ROUNDS_MAX: u8 = 12;
@@ -63,6 +66,8 @@ struct Shared {
     round: u8,
     known: Vec<Mutex<HashMap<u128, Known>>>,
     states: AtomicU64,
+    /// Of some states, what can come next.
+    onward: Mutex<HashMap<u128, u128>>,
     tasks: Mutex<Vec<Task>>,
     busy: AtomicUsize,
     stop: AtomicBool,
@@ -83,6 +88,7 @@ pub(super) fn search(roots: &[World], limit: u64, keep_going: bool) -> SearchRep
         round: 0,
         known: (0..SHARDS).map(|_| Mutex::default()).collect(),
         states: AtomicU64::new(0),
+        onward: Mutex::default(),
         tasks: Mutex::default(),
         busy: AtomicUsize::new(0),
         stop: AtomicBool::new(false),
@@ -181,6 +187,12 @@ impl Shared {
                     continue;
                 }
                 let fingerprint = world.fingerprint();
+                if (fingerprint >> 64).is_multiple_of(SAME_EVERY)
+                    && let Some(broken) = self.goes_on_otherwise(fingerprint, &world, counts)
+                {
+                    self.report(Trail { broken, faults: cost, way });
+                    continue;
+                }
                 match self.claims(fingerprint, cost) {
                     Claim::Refused => continue,
                     Claim::Again => {}
@@ -223,6 +235,29 @@ impl Shared {
                 }
                 known.round = self.round;
                 Claim::Again
+            }
+        }
+    }
+
+    /// Whether a state goes on otherwise than another one that passes for the same.
+    fn goes_on_otherwise(
+        &self,
+        fingerprint: u128,
+        world: &World,
+        counts: &mut Counts,
+    ) -> Option<Broken> {
+        let next = successors(world, true);
+        let next = next.iter().map(|next| next.world.fingerprint());
+        let next = next.fold(0u128, |sum, one| sum.rotate_left(5) ^ one);
+        match locked(&self.onward).entry(fingerprint) {
+            Entry::Vacant(place) => {
+                place.insert(next);
+                None
+            }
+            Entry::Occupied(known) => {
+                counts.compared += 1;
+                let how = "two states with one fingerprint go on differently";
+                (*known.get() != next).then(|| Law::Merged.broken(how))
             }
         }
     }
@@ -281,6 +316,7 @@ impl Counts {
         self.fenced += other.fenced;
         self.crashed += other.crashed;
         self.calmed += other.calmed;
+        self.compared += other.compared;
         self.deepest = self.deepest.max(other.deepest);
     }
 }

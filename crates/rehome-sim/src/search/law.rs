@@ -56,6 +56,8 @@ pub enum Law {
     Forgotten,
     /// Once nothing goes wrong any more, the VIP is served and nothing is left over.
     NotServed,
+    /// States that pass for the same go on the same: the search's own law.
+    Merged,
 }
 
 impl Law {

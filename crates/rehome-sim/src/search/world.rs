@@ -241,7 +241,7 @@ impl World {
                     voided = true;
                 }
                 Action::Persist(_) if treatment == Treatment::DiesBefore => {
-                    self.flying.retain(|one| one.fate == Fate::Lingers);
+                    self.orphan();
                     self.marks.crashed = true;
                     self.start();
                     return;
