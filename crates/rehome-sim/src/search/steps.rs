@@ -231,7 +231,13 @@ impl Next<'_> {
             self.add(Kind::Crash(*end), true, |world| crash(world, *end));
         }
         self.add(Kind::Stop, true, |world| world.due.push_back(Event::Stop));
-        self.add(Kind::Sleep, true, |world| world.advance(Mono(world.now.0 + SLEEPS_FOR)));
+        self.add(Kind::Sleep, true, |world| {
+            world.advance(Mono(world.now.0 + SLEEPS_FOR));
+            // Who slept in the dark has yet to find out.
+            if world.sight != Sight::Clear {
+                world.sight_since = world.now;
+            }
+        });
         if !from.paused {
             self.add(Kind::Pause, true, |world| set_paused(world, true));
         }
