@@ -20,10 +20,11 @@ fn end(snapshot: &mut Snapshot, id: &str) {
 
 #[test]
 fn the_vpc_is_the_named_instances_then_the_records_then_that_of_one_of_ours() {
+    type Row<'r> = (Change<Snapshot>, Option<&'r Record>, &'r str, Option<&'r str>);
     let record = Record { vpc: "vpc-0000000b".parse().unwrap(), ..known() };
     let gone: Change<Snapshot> = |s| end(s, A);
     let absent: Change<Snapshot> = |s| drop(s.instances.remove(&A.parse().unwrap()));
-    let rows: [(Change<Snapshot>, Option<&Record>, &str, Option<&str>); 8] = [
+    let rows: [Row<'_>; 8] = [
         (|_| {}, None, "10.0.0.10", Some("vpc-0000000a")),
         (|_| {}, Some(&record), "10.0.0.10", Some("vpc-0000000a")),
         (gone, Some(&record), "10.0.0.10", Some("vpc-0000000b")),
@@ -78,10 +79,11 @@ fn the_targets_are_the_instances_behind_routes_for_exactly_this_destination() {
 
 #[test]
 fn the_records_holder_tells_before_a_routes_target_and_that_before_the_named_one() {
+    type Row<'r> = (Option<&'r Record>, &'r [RouteTable], &'r [&'r str], Option<&'r str>);
     let mut record = known();
     record.holder.instance = C.parse().unwrap();
     let to_b = [table("rtb-00000001", true, Some(B))];
-    let rows: [(Option<&Record>, &[RouteTable], &[&str], Option<&str>); 7] = [
+    let rows: [Row<'_>; 7] = [
         (Some(&record), &to_b, &[], Some(C)),
         (Some(&record), &to_b, &[C], Some(B)),
         (None, &to_b, &[], Some(B)),
