@@ -245,3 +245,43 @@ fn an_acl_before_the_monitor_and_one_that_denies_first_of_all_are_found() {
     lab.api("ReplaceNetworkAclAssociation", &[("AssociationId", back), ("NetworkAclId", first)]);
     lab.is_mended();
 }
+
+#[test]
+fn control_targets_that_do_not_answer_or_cannot_be_asked_are_found() {
+    let lab = Lab::unthrottled(&[]);
+    let check = "control-targets";
+    let none = doctor(&lab, &[], &[]);
+    none.has(check, "unproven", "no control target is named", "--control-target IP").only(0, &[]);
+
+    // One whose group admits nobody, as a new group does.
+    let name = [("GroupName", "shut"), ("GroupDescription", "admits nobody")];
+    let made = lab.api("CreateSecurityGroup", &[&name[..], &[("VpcId", &lab.first.vpc)]].concat());
+    let group = between(&made, "<groupId>", "</groupId>");
+    let (_, near) = lab.launch("us-east-1b", group);
+    let one = ["--control-target", &*near];
+    let silent = format!("{near}: silent, and while no control target answers nothing is moved");
+    let fix = "let it answer pings of this machine (its groups and ACLs)";
+    let found = doctor(&lab, &[], &one);
+    found.has(check, "failure", &silent, fix).only(4, &[check]);
+
+    // Beside another one that answers it is only one fewer.
+    let (far, other) = lab.launch("us-east-1a", &lab.group());
+    let both = [&one[..], &["--control-target", &other]].concat();
+    let found = doctor(&lab, &[], &both);
+    let answers = format!("{other}: answers");
+    found.has(check, "warning", &format!("{near}: silent"), fix).has(check, "ok", &answers, "");
+    found.only(3, &[check]);
+    lab.break_(&far, "crash");
+    let found = doctor(&lab, &[], &both);
+    found.has(check, "failure", &silent, fix);
+    found.has(check, "failure", &format!("{other}: silent, and while no"), fix);
+    found.only(4, &[check]);
+
+    lab.rule("AuthorizeSecurityGroupIngress", group, "icmp", ("IpRanges.1.CidrIp", "0.0.0.0/0"));
+    doctor(&lab, &[], &one).has(check, "ok", &format!("{near}: answers"), "").only(0, &[]);
+    lab.script("monitor", &format!("ip route add unreachable {near}"));
+    let found = doctor(&lab, &[], &one);
+    found.has(check, "unknown", &format!("{near}: "), "").only(5, &[check]);
+    lab.script("monitor", &format!("ip route del unreachable {near}"));
+    doctor(&lab, &[], &one).only(0, &[]);
+}
