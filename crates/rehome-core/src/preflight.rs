@@ -22,11 +22,13 @@ use crate::world::{Caller, Group, Instance, Route, RouteTable, Subnet, Target, Z
 
 mod doubts;
 pub(crate) mod holder;
+mod outdated;
 mod rebuild;
 pub(crate) mod routes;
 mod survey;
 
 pub use doubts::doubts;
+pub(crate) use outdated::outdated;
 pub use rebuild::{rebuilt, shown};
 pub use survey::{targets, telling, vpc};
 
@@ -166,7 +168,10 @@ pub fn assess(
     let mut notes = Vec::new();
     let familiar = known.is_some();
     let found = match known {
-        Some(record) => holder::resumed(order, record, snapshot, &mut notes),
+        Some(record) => match outdated(order, &record, snapshot) {
+            Some(refusal) => Err(refusal),
+            None => holder::resumed(order, record, snapshot, &mut notes),
+        },
         None => match rebuild::ambiguous(order, snapshot) {
             Some(refusal) => Err(refusal),
             None => holder::found(order, snapshot, &mut notes),
@@ -191,9 +196,10 @@ fn finish(
             return Err(refusals);
         }
     };
-    if !familiar && record.holder.instance != order.instance {
-        // Else the same command would be refused at the next start.
+    if !familiar {
+        // Else the same command would be refused at some later start; first, so it stays for ever.
         record.remember_former(&order.instance);
+        outdated::pass_over(&mut record, snapshot);
     }
     refusals.extend(holder::refused(order, &record, snapshot));
     match routes::route_set(order, &record, snapshot, &mut notes) {

@@ -188,7 +188,9 @@ pub struct Record {
     pub disposals: Vec<Disposal>,
     /// Launches whose instances may still turn up.
     pub lost_launches: Vec<LostLaunch>,
-    /// Instances that once held the VIP or were given up, the newest last.
+    /// Instances that held the VIP or were given up, the newest last; the first is the one that the
+    /// command line named when the record was made. Ones with later tags than the record's, too,
+    /// that were there then.
     pub former: Vec<InstanceId>,
     /// When moves were begun, for the budget; a day's worth.
     pub moves: Vec<Unix>,
@@ -227,6 +229,17 @@ impl Record {
         if self.former.len() > FORMER_MAX {
             // The first is the one that the command line names for ever.
             self.former.remove(1);
+        }
+    }
+
+    /// Takes over what AWS can't tell from the record whose place this one takes: the budget, which
+    /// is for people's purses whatever became of the rest, and who held the VIP by it, so that the
+    /// command that made it goes on with this one.
+    pub fn succeed(&mut self, old: &Record) {
+        self.moves.clone_from(&old.moves);
+        let since = core::mem::replace(&mut self.former, old.former.clone());
+        for instance in [&old.holder.instance].into_iter().chain(&since) {
+            self.remember_former(instance);
         }
     }
 

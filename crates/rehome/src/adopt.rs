@@ -46,11 +46,7 @@ pub(crate) fn adopt(args: &AdoptArgs) -> Result<ExitCode, Failure> {
     match store.load() {
         Ok(Some((old, _))) => {
             println!("The state file that is there: {}", standing(&old));
-            // Budgets are for people's purses, whatever became of the rest.
-            start.record.moves = old.moves;
-            for former in &old.former {
-                start.record.remember_former(former);
-            }
+            start.record.succeed(&old);
         }
         Ok(None) => println!("There is no state file yet"),
         Err(error) => println!("The state file that is there: {error}"),

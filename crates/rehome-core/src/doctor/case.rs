@@ -12,7 +12,7 @@ use super::{Facts, GroupRules, Reading};
 use crate::fault::CallError;
 use crate::names::{GroupId, SubnetId, TableId};
 use crate::placement::{Sites, sites, table_of};
-use crate::preflight::{Order, Refusal, Snapshot, holder, routes};
+use crate::preflight::{Order, Refusal, Snapshot, holder, outdated, routes};
 use crate::record::Record;
 use crate::spec::Parts;
 use crate::world::{Caller, Group, Instance, Interface, RouteTable};
@@ -165,6 +165,10 @@ fn beginning(order: &Order, facts: &Facts, snapshot: &Snapshot) -> Result<Beginn
     let mut notes = Vec::new();
     let known = facts.known.clone().ok().flatten();
     let found = match known {
+        Some(record) if outdated(order, &record, snapshot).is_some() => {
+            let why = "the state file is older than what AWS shows: see `state-file`";
+            return Err(Missing::Unread(why.into()));
+        }
         Some(record) => {
             // Who can't be asked who we are can't contradict the file.
             let account = match &facts.caller {

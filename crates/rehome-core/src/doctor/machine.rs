@@ -7,6 +7,7 @@ use core::net::Ipv4Addr;
 use super::case::{Case, read};
 use super::{Judged, Judgment, Machine, OwnAddress, Way};
 use crate::net::Cidr;
+use crate::preflight::outdated;
 
 /// The network in which the mission has its overlay addresses, `10.0.0.100/24` beside `10.0.0.10`:
 /// meant where no address of this machine says another.
@@ -33,10 +34,13 @@ pub(super) fn state_file(case: &Case<'_>) -> Judgment {
     let vip = case.order.vip;
     Ok(alloc::vec![match &case.facts.known {
         Ok(None) => Judged::ok(format!("there is none for {vip} yet; `run` makes it")),
-        Ok(Some(record)) => Judged::ok(format!(
-            "{vip} is on {} after {} moves, by the state file",
-            record.holder.instance, record.generation
-        )),
+        Ok(Some(record)) => match outdated(case.order, record, &case.snapshot) {
+            Some(refusal) => (&refusal).into(),
+            None => Judged::ok(format!(
+                "{vip} is on {} after {} moves, by the state file",
+                record.holder.instance, record.generation
+            )),
+        },
         Err(refusal) => refusal.into(),
     }])
 }

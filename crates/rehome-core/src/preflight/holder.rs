@@ -198,9 +198,6 @@ pub(super) fn begin(
         answered: false,
     };
     let spec = LaunchSpec::of(holder, &snapshot.parts, &order.wishes).map_err(|_| gone())?;
-    // Whom the command line names held it before one of ours did: the next start has to know.
-    let named = &order.instance;
-    let former = if holder.id == *named { Vec::new() } else { alloc::vec![named.clone()] };
     let generation = holder
         .tags
         .get("rehome:generation")
@@ -223,7 +220,7 @@ pub(super) fn begin(
         moving: None,
         disposals: Vec::new(),
         lost_launches: Vec::new(),
-        former,
+        former: Vec::new(),
         moves: Vec::new(),
     })
 }

@@ -153,6 +153,7 @@ fn routed(order: &Order, snapshot: &Snapshot) -> BTreeSet<InstanceId> {
         .collect()
 }
 
-fn generation(instance: &Instance) -> Option<u64> {
+/// The generation that an instance was launched for, by its tag.
+pub(super) fn generation(instance: &Instance) -> Option<u64> {
     instance.tags.get(&format!("{TAG_PREFIX}generation"))?.parse().ok()
 }

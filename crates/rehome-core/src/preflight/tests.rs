@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::testing::{eni, instance, subnet};
 use crate::world::{Image, InstanceState, PublicAddress, Route, RouteState};
 
+mod outdated;
 mod survey;
 
 type Change<T> = fn(&mut T);

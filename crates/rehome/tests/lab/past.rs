@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::controller::{Controller, mission};
-use crate::harness::{Finished, Lab, rehome};
+use crate::harness::{Finished, Lab, rehome, routes};
 
 /// A command of ours on the monitor.
 #[track_caller]
@@ -126,6 +126,55 @@ fn a_damaged_record_is_refused_and_what_aws_shows_can_be_adopted() {
     let adopted = asked(&lab, &[&["adopt", "--yes"], &flags[..]].concat()).ok("adopt");
     assert!(adopted.contains(&format!("The old state file is at {RECORD}.bad-1")), "{adopted}");
     lab.script("monitor", &format!("grep -q us-east-1z {RECORD}.bad-1"));
+    let mut again = Controller::start(&lab, &here);
+    again.is_well();
+    again.serves(&new);
+    again.launched(1);
+    lab.break_(&new, "crash");
+    again.moves();
+    again.launched(2);
+}
+
+#[test]
+fn an_old_copy_of_the_record_is_refused_and_what_aws_shows_can_be_adopted() {
+    let lab = Lab::up("instant");
+    let here = ["--state-dir", "/var/tmp/state"];
+    let flags = mission(&lab);
+    let flags: Vec<&str> = flags.iter().map(String::as_str).chain(here).collect();
+    let mut controller = Controller::start(&lab, &here);
+    controller.is_well();
+    // As a backup has it, or a clone of this machine.
+    lab.script("monitor", &format!("cp {RECORD} /var/tmp/copy.json"));
+    lab.break_(&lab.holder.id, "crash");
+    let new = controller.moves();
+    controller.kill9();
+    lab.script("monitor", &format!("cp /var/tmp/copy.json {RECORD}"));
+    let before = (routes(&lab.status()), lab.launched());
+
+    let refused = asked(&lab, &[&["run"], &flags[..]].concat());
+    assert_eq!(refused.code, Some(2), "{refused:#?}");
+    assert_eq!((refused.errors().len(), refused.hints().len()), (1, 1), "{refused:#?}");
+    let told = refused.errors().concat();
+    let known = format!("is older than what AWS shows: by it {} holds the address", lab.holder.id);
+    let shown = format!("to {new}, launched for generation 1, launch 1");
+    assert!(told.contains(&known) && told.contains(&shown), "{told}");
+    let hint = format!("`rehome adopt` with these flags and --instance-id {new}");
+    assert!(refused.hints().concat().contains(&hint), "{refused:#?}");
+    let found = crate::doctor::doctor(&lab, &[], &here);
+    found.has("state-file", "failure", &known, "rehome adopt");
+    assert_eq!(found.code, Some(4), "{:#?}", found.troubles());
+    // Neither changed anything.
+    assert_eq!((routes(&lab.status()), lab.launched()), before);
+    lab.script("monitor", &format!("cmp /var/tmp/copy.json {RECORD}"));
+
+    let by_hint = flags.iter().map(|word| if *word == lab.holder.id { new.as_str() } else { word });
+    let words: Vec<&str> = ["adopt", "--yes"].into_iter().chain(by_hint).collect();
+    let adopted = asked(&lab, &words).ok("adopt");
+    let mended = format!("AWS shows: 10.0.0.10 is on {new} in us-east-1b, generation 1");
+    let old = format!("The state file that is there: 10.0.0.10 is on {}", lab.holder.id);
+    assert!(adopted.contains(&mended) && adopted.contains(&old), "{adopted}");
+    lab.script("monitor", &format!("cmp /var/tmp/copy.json {RECORD}.bad-1"));
+    // The command of old goes on, with the next failover too.
     let mut again = Controller::start(&lab, &here);
     again.is_well();
     again.serves(&new);

@@ -1,7 +1,7 @@
 //! Breakages that lie beside the plain ones: other subnets, other prefixes, other machines.
 
 use super::breakages::{
-    Row, answer, are_found, drop_route, entries, first_table, rules_of, second_table,
+    Row, answer, are_found, drop_route, entries, first_table, rules_of, second_table, vip_route,
 };
 use super::*;
 use crate::net::Cidr;
@@ -337,4 +337,29 @@ fn rules_cover_a_block_only_together_and_without_a_gap() {
     assert_eq!(Cidr::host(address(PRIMARY)).halves(), None);
     let all = Cidr::containing(address(PRIMARY), 0);
     assert_eq!(all.halves().unwrap()[1].to_string(), "128.0.0.0/1");
+}
+
+#[test]
+fn a_state_file_that_is_an_old_copy_is_one_failure_and_what_rests_on_it_is_unknown() {
+    let (order, mut facts) = (order(), facts());
+    let begun = case::Case::new(&order, &facts);
+    let begun = begun.begun().unwrap();
+    let route_set = begun.route_set.clone().unwrap();
+    facts.known = Ok(Some(crate::record::Record { route_set, ..begun.record.clone() }));
+    assert_eq!(verdicts(&order, &facts, "state-file"), [Verdict::Ok]);
+    let (next, instances) = ("i-0000000b", facts.instances.as_mut().unwrap());
+    let mut later = instance(next, "subnet-0000000b", "us-east-1b", "172.31.32.10");
+    for (key, value) in [("vip", "10.0.0.10"), ("generation", "1"), ("attempt", "1")] {
+        later.tags.insert(format!("rehome:{key}"), value.into());
+    }
+    instances.insert(later.id.clone(), later);
+    vip_route(&mut facts).target = route("10.0.0.10/32", next).target;
+    let findings = examine(&order, &facts);
+    let failures = || findings.iter().filter(|one| one.verdict == Failure);
+    let failed: Vec<&str> = failures().map(|one| one.check.as_str()).collect();
+    assert_eq!(failed, ["state-file"], "{findings:#?}");
+    let failure = failures().next().unwrap();
+    assert!(failure.evidence.contains("is older than what AWS shows"), "{failure:?}");
+    assert!(failure.fix.as_ref().unwrap().contains("`rehome adopt`"), "{failure:?}");
+    assert_eq!(verdicts(&order, &facts, "holder"), [Verdict::Unknown]);
 }
