@@ -56,7 +56,7 @@ kinds! {
         "`strength` requests are lost on their way.";
     SlowAnswers "slow-answers" 60 (10, 600) (200, 8_000)
         "Every call takes `strength` ms longer.";
-    LateEffect "late-effect" 60 (10, 120) (3_000, 60_000)
+    LateEffect "late-effect" 120 (10, 120) (3_000, 60_000)
         "Mutations linger on their way for `strength` ms, then take effect.";
     NoCapacity "no-capacity" 60 (60, 3_600) (0, 0)
         "A zone has no room for new instances.";

@@ -11,6 +11,8 @@ use crate::world::World;
 const ACTIONS: &[&str] = &[
     "RunInstances",
     "RunInstances",
+    "RunInstances",
+    "RunInstances",
     "ReplaceRoute",
     "ReplaceRoute",
     "CreateRoute",
