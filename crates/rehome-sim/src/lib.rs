@@ -31,8 +31,8 @@
 //! core, model or simulator tells another story.
 //!
 //! [`mod@search`] goes through every order of events in worlds that are small enough
-//! (`cargo xtask sim search`). [`scenario`] has worlds without chance: what hurt the users of other tools, step by step
-//! (`cargo xtask sim scenario`).
+//! (`cargo xtask sim search`). [`scenario`] has worlds without chance: what hurt the users of other
+//! tools, step by step (`cargo xtask sim scenario`).
 //!
 //! # Reading a trace
 //!

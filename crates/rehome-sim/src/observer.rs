@@ -56,21 +56,21 @@ pub enum Invariant {
     /// address, the source/dest check is off) is stopped or terminated by a call of ours, unless it
     /// came to serve later than 15 s before that call was decided.
     ServingEnded,
-    /// Nothing of ours that could serve a VIP (it answers, has the address, its source/dest check is
-    /// off) is stopped or terminated unless the VIP was served by somebody later than 15 s before
-    /// that call was decided.
+    /// Nothing of ours that could serve a VIP (it answers, has the address, its source/dest check
+    /// is off) is stopped or terminated unless the VIP was served by somebody later than 15 s
+    /// before that call was decided.
     LastEnded,
     /// What a person stopped while it held a VIP, and nobody started again, is never stopped or
     /// terminated by us, as long as the record isn't lost.
     PersonsEnded,
-    /// No mutation is decided later than 2 s after the VIP's pause file came, and none is sent while
-    /// it is there.
+    /// No mutation is decided later than 2 s after the VIP's pause file came, and none is sent
+    /// while it is there.
     WhilePaused,
     /// No mutation is sent later than 2 s after it was decided.
     Late,
-    /// No move and no cut is decided while every path of the monitor has been dead for 15 s and five
-    /// intervals by a fault of its own that can be told: its interface is dead, it has no route,
-    /// or no ping finds its way back and there is a control target.
+    /// No move and no cut is decided while every path of the monitor has been dead for 15 s and
+    /// five intervals by a fault of its own that can be told: its interface is dead, it has no
+    /// route, or no ping finds its way back and there is a control target.
     Blind,
     /// No move for silence alone (`unreachable`, `address lost`) is begun while rules that people
     /// closed have kept pings out as long, and the holder serves.

@@ -164,8 +164,8 @@ impl Views {
 }
 
 /// What may have closed between two readings. A part that only one of them has was asked for only
-/// once (who we are isn't always told), unless it is a group that the holder has come to have, or an
-/// ACL that has come in the place of another one.
+/// once (who we are isn't always told), unless it is a group that the holder has come to have, or
+/// an ACL that has come in the place of another one.
 fn changes(before: &[PathPart], now: &[PathPart], groups: &[GroupId]) -> Vec<String> {
     let of_holder = |part: &PathPart| groups.iter().any(|id| part.name.ends_with(id.as_str()));
     let is_in = |parts: &[PathPart], part: &PathPart| parts.iter().any(|p| p.name == part.name);
