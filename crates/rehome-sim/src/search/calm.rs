@@ -47,6 +47,7 @@ fn is_left_to_people(world: &World) -> bool {
     let record = &world.durable;
     record.moving.is_none()
         && record.lost_launches.is_empty()
+        && !record.disposals.is_empty()
         && record.disposals.iter().all(|disposal| {
             let number = world.truth.number(&disposal.instance);
             number.is_some_and(|number| world.truth.is_served_by(number, world.now))
