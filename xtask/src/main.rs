@@ -53,8 +53,8 @@ usage: cargo xtask <command>
         do the same twenty times
 
 stages of test, in order: set-up, fmt, tidy, readme, clippy, doc, build, manual, resolution, tests,
-sim, search, mutants, lab, strangers. --no-lab leaves out everything that needs namespaces, the
-strangers included.";
+sim, mutants, lab, strangers. --no-lab leaves out everything that needs namespaces, the strangers
+included.";
 
 /// Usage errors, as in the product's own command line.
 const EXIT_USAGE: u8 = 2;

@@ -1,5 +1,5 @@
-//! `cargo xtask sim`, and the stages that run the simulator: seeds, the search of small worlds, and
-//! the mutants that prove that it sees.
+//! `cargo xtask sim`, and the stages that run the simulator: seeds, and the mutants that prove that
+//! it sees. Its scenarios and the search of small worlds are among the tests.
 
 use std::process::Command;
 use std::time::Duration;
@@ -12,10 +12,7 @@ use crate::process;
 /// Seeds that every change must pass: within five minutes on two cores.
 const SEEDS: &str = "5000";
 
-/// States that every change has searched through.
-const STATES: &str = "1000000";
-
-/// Time for each of the three, the build included: four times what they need.
+/// Time for each of the two, the build included: four times what they need.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// The workspace's features, so that nothing is built twice: no `-p`.
@@ -53,11 +50,6 @@ pub(crate) fn by_hand(words: &[&str]) -> Result<bool> {
 /// The first seeds, and the summary's line for the log of stages.
 pub(crate) fn seeds() -> Result<String> {
     told(sim(&["--seeds", SEEDS]), "sim", "simulated hours")
-}
-
-/// Small worlds, searched through.
-pub(crate) fn search() -> Result<String> {
-    told(sim(&["search", "--states", STATES]), "search", "states")
 }
 
 /// Each mutant, until a seed sees it.

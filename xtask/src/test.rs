@@ -13,7 +13,7 @@ use crate::tidy;
 
 /// Every stage. The quick ones come first; clippy before doc, as doc uses what clippy checked;
 /// the binary before the tests, as a newcomer does; and what needs a lab last.
-const STAGES: [(&str, Kind); 15] = [
+const STAGES: [(&str, Kind); 14] = [
     ("set-up", Kind::SetUp),
     ("fmt", Kind::Tests),
     ("tidy", Kind::Tests),
@@ -25,7 +25,6 @@ const STAGES: [(&str, Kind); 15] = [
     ("resolution", Kind::Build),
     ("tests", Kind::Tests),
     ("sim", Kind::Tests),
-    ("search", Kind::Tests),
     ("mutants", Kind::Tests),
     ("lab", Kind::Tests),
     ("strangers", Kind::Tests),
@@ -110,7 +109,6 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
             "resolution" => builds.resolution(),
             "tests" => builds.run_tests(count),
             "sim" => sim::seeds(),
-            "search" => sim::search(),
             "mutants" => sim::every_mutant(),
             "lab" => lab::end_to_end(&mut builds, count),
             "strangers" => lab::strangers(&mut builds),

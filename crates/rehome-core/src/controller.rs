@@ -78,7 +78,8 @@ pub enum Event {
     Paused(Option<String>),
     /// A signal asked for the end.
     Stop,
-    /// A [`Persist`](Action::Persist) failed: what was told there isn't durable.
+    /// A [`Persist`](Action::Persist) failed: what was told there isn't durable. Comes before any
+    /// other event.
     NotPersisted,
     /// Nothing but time.
     Tick,

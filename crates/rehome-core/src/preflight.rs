@@ -202,6 +202,7 @@ fn finish(
         outdated::pass_over(&mut record, snapshot);
     }
     refusals.extend(holder::refused(order, &record, snapshot));
+    refusals.extend(witness_is_holder(order, &record));
     match routes::route_set(order, &record, snapshot, &mut notes) {
         Ok(route_set) => record.route_set = route_set,
         Err(found) => refusals.extend(found),
@@ -227,6 +228,19 @@ fn finish(
     notes.extend(no_way_back(order, &sites, snapshot));
     notes.splice(0..0, banner(order, &record, &sites, snapshot));
     Ok(Start { record, sites, familiar, notes })
+}
+
+/// A control target that falls silent together with the holder would make every death of it look
+/// like our own blindness.
+fn witness_is_holder(order: &Order, record: &Record) -> Option<Refusal> {
+    let holder = &record.holder;
+    order.controls.contains(&holder.address).then(|| {
+        Refusal::new(
+            format!("--control-target {} is the holder's own address", holder.address),
+            "name other machines of yours, best one in each zone; they have to answer pings"
+                .to_string(),
+        )
+    })
 }
 
 /// Flags that AWS says can't work.

@@ -86,6 +86,9 @@ impl PathLog {
         }
         self.forget(probe);
         self.unsent = Some((at, why));
+        // What was heard before is old by the time something can be sent again.
+        self.answered_at = None;
+        self.well_since = None;
         self.answers_in_row = 0;
         self.losses = 0;
         self.silent_since = None;
@@ -312,6 +315,24 @@ mod tests {
             log.hearing(&Policy::default(), at(60_000)),
             Hearing::Unknown("no route".into())
         );
+    }
+
+    /// Found by seed 2672 of the simulator: the first loss after minutes in which nothing could be
+    /// sent passed for an address that answers, and what could have served was ended.
+    #[test]
+    fn an_answer_from_before_nothing_could_be_sent_is_no_answer_after_it() {
+        let policy = Policy::default();
+        let mut log = PathLog::default();
+        log.on_sent(ProbeId(0), at(0), at(1_000));
+        assert!(log.on_answer(ProbeId(0), at(1)));
+        log.on_sent(ProbeId(1), at(1_000), at(2_000));
+        log.on_unsent(ProbeId(1), at(1_000), "no route".into());
+        lose(&mut log, 160_000, 100, 1);
+        assert!(matches!(log.hearing(&policy, at(161_000)), Hearing::Unknown(_)));
+        assert_eq!(log.well_since(), None);
+        log.on_sent(ProbeId(2), at(162_000), at(163_000));
+        assert!(log.on_answer(ProbeId(2), at(162_001)));
+        assert_eq!(log.hearing(&policy, at(162_001)), Hearing::Answers);
     }
 
     #[test]

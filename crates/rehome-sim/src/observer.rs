@@ -16,7 +16,8 @@ use rehome_core::verdict::Reason;
 
 use self::ground::Ground;
 use self::story::{Launched, Stories};
-use crate::account::vip;
+use crate::account::{OVERLAY, vip};
+use crate::network;
 use crate::plan::{CALM_AT, LENGTH, Profile, SERVED_WITHIN};
 use crate::time::SEC;
 use crate::world::{Fact, World};
@@ -73,7 +74,7 @@ pub enum Invariant {
     /// route, or no ping finds its way back and there is a control target.
     Blind,
     /// No move for silence alone (`unreachable`, `address lost`) is begun while rules that people
-    /// closed have kept pings out as long, and the holder serves.
+    /// closed have kept our pings out for as long, and the holder serves.
     MovedByClosing,
     /// In no hour has a record more launches than a move may have, times one more than the moves an
     /// hour may have, and in no day likewise, by the wall clock of the process, as long as nobody
@@ -425,7 +426,11 @@ impl Observer {
         let number = world.processes[process].vip;
         let Some(record) = &world.disks[process].record else { return false };
         let holder = (record.holder.instance.to_string(), number);
-        long && self.ground.serving.contains_key(&holder)
+        // Machines of one subnet meet no ACL between them.
+        let overlay = world.plan.overlay.then_some(OVERLAY);
+        let (plane, monitor) = (&world.plane, &world.account.monitors[0]);
+        let open = || network::way(plane, monitor, None, vip(number), overlay).is_some();
+        long && self.ground.serving.contains_key(&holder) && !open()
     }
 
     /// Whether every VIP is served now.

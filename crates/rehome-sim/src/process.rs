@@ -368,7 +368,9 @@ impl World {
                     at += disk.slow;
                     if disk.fails {
                         durable = false;
-                        self.deliver_at(at, process, Event::NotPersisted);
+                        // As the shell does: before whatever else is waiting.
+                        let (epoch, event) = (self.processes[process].epoch, Event::NotPersisted);
+                        self.push_first(at, Ev::Deliver { process, epoch, event: Box::new(event) });
                     } else {
                         disk.record = Some(*record);
                         self.facts.push(Fact::Persisted { process });

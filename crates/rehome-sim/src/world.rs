@@ -239,6 +239,11 @@ impl World {
         wakes.fold(queued.min(self.changes_at), u64::min).max(self.now)
     }
 
+    /// The same, before everything else that is due then.
+    pub(crate) fn push_first(&mut self, at: u64, ev: Ev) {
+        self.queue.push(Entry { at: at.max(self.now), seq: 0, ev });
+    }
+
     /// One event; false where the time is over.
     pub(crate) fn step(&mut self) -> bool {
         let mut at = self.queue.peek().map_or(u64::MAX, |entry| entry.at);

@@ -385,7 +385,7 @@ impl Controller {
         self.retries = 0;
         self.retry_at.clear();
         self.cut = Cut::default();
-        self.views.on_new_holder(&home.instance);
+        self.views.on_new_holder(now, &home.instance);
         self.unsaved = true;
         let address = self.record.vip.address;
         self.say(Line::Verified { address, instance: home.instance, silent_for });

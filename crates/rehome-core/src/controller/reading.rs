@@ -27,6 +27,8 @@ use crate::world::{
     Effect, Instance, InstanceState, PathPart, Route, RouteState, RouteTable, Status, Target, Zone,
 };
 
+mod way;
+
 /// Lost probes in a row that make EC2 be asked out of turn.
 const LOSSES_TO_ASK: u32 = 3;
 
@@ -46,6 +48,9 @@ pub(super) struct Views {
     /// When the newest answer about the holder was asked for.
     pub(super) read_at: Option<Mono>,
     absent: u32,
+    /// Since when the present holder is that, where it became so before our eyes.
+    #[serde(default)]
+    new_since: Option<Mono>,
     /// When a list by filter was asked for that doesn't have the holder either.
     unlisted: Option<Mono>,
     /// What the readings agree on, and since which of them.
@@ -92,7 +97,7 @@ impl Views {
         let what = match &seen.what {
             Err(why) => Err(why.clone()),
             Ok(_) if worked.is_empty() => Err("never read while it worked".to_string()),
-            Ok(now) => Ok(changes(worked, now, groups)),
+            Ok(now) => Ok(way::changes(worked, now, groups)),
         };
         Some(Seen { asked: seen.asked, what })
     }
@@ -148,7 +153,8 @@ impl Views {
     }
 
     /// A new holder: what was known of the old one says nothing about it.
-    pub(super) fn on_new_holder(&mut self, holder: &InstanceId) {
+    pub(super) fn on_new_holder(&mut self, now: Mono, holder: &InstanceId) {
+        self.new_since = Some(now);
         self.holder = None;
         self.instance = None;
         self.last_state = None;
@@ -161,22 +167,6 @@ impl Views {
         self.table_parts = None;
         self.refresh = true;
     }
-}
-
-/// What may have closed between two readings. A part that only one of them has was asked for only
-/// once (who we are isn't always told), unless it is a group that the holder has come to have, or
-/// an ACL that has come in the place of another one.
-fn changes(before: &[PathPart], now: &[PathPart], groups: &[GroupId]) -> Vec<String> {
-    let of_holder = |part: &PathPart| groups.iter().any(|id| part.name.ends_with(id.as_str()));
-    let is_in = |parts: &[PathPart], part: &PathPart| parts.iter().any(|p| p.name == part.name);
-    let left = before.iter().any(|part| part.is_acl() && !is_in(now, part));
-    now.iter()
-        .filter(|part| match before.iter().find(|other| other.name == part.name) {
-            Some(other) => part.may_have_closed(other),
-            None => of_holder(part) || (left && part.is_acl()),
-        })
-        .map(|part| part.name.clone())
-        .collect()
 }
 
 impl Controller {
@@ -382,7 +372,13 @@ impl Controller {
             }
             None => {
                 self.views.absent += 1;
-                if self.views.absent >= ABSENT_READS && self.views.unlisted.is_some() {
+                // A new id may be listed by one of EC2's servers and not yet by the next.
+                let young = self
+                    .views
+                    .new_since
+                    .is_some_and(|since| self.now.since(since) < self.setup.policy.invisible_max);
+                let absent = self.views.absent >= ABSENT_READS && self.views.unlisted.is_some();
+                if absent && !young {
                     Ok(HolderSeen::Gone)
                 } else {
                     Err("EC2 doesn't list it; looking again".to_string())
@@ -569,30 +565,5 @@ impl Controller {
     /// Readings are asked again this soon while something depends on them.
     pub(super) fn poll_step(&self) -> Duration {
         self.setup.policy.poll_interval_moving
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn acl(id: &str, lines: &[&str]) -> PathPart {
-        let lines = lines.iter().map(|line| (Effect::Passes, (*line).to_string()));
-        PathPart::new(format!("network ACL {id}"), lines)
-    }
-
-    #[test]
-    fn an_acl_in_the_place_of_another_is_a_change_and_one_more_or_less_is_none() {
-        let (one, other) = (acl("acl-1", &["icmp"]), acl("acl-2", &["icmp"]));
-        let both = [one.clone(), other.clone()];
-        for (before, now, changed) in [
-            (&both[..1], &both[1..], &["network ACL acl-2"][..]),
-            (&both[..1], &both[..], &[]),
-            (&both[..], &both[..1], &[]),
-            (&both[..1], &[acl("acl-1", &[])][..], &["network ACL acl-1"]),
-            (&both[..1], &[acl("acl-1", &["icmp", "tcp"])][..], &[]),
-        ] {
-            assert_eq!(changes(before, now, &[]), changed, "{before:?} {now:?}");
-        }
     }
 }

@@ -285,6 +285,17 @@ fn a_state_file_about_another_block_is_no_past_of_this_one() {
 }
 
 #[test]
+fn a_control_target_that_dies_with_the_holder_is_refused() {
+    let record = assess(&order(), None, &snapshot()).unwrap().record;
+    let mut order = order();
+    order.controls = alloc::vec!["172.31.16.20".parse().unwrap()];
+    assert!(assess(&order, None, &snapshot()).is_ok());
+    order.controls.push(record.holder.address);
+    let what = refusal(&order, None, &snapshot());
+    assert!(what.contains("is the holder's own address"), "{what}");
+}
+
+#[test]
 fn what_aws_does_not_have_is_refused_by_name() {
     let mut other = snapshot();
     other.groups.clear();

@@ -152,7 +152,9 @@ impl Watch {
                     Ok(true) => {}
                     Ok(false) => {
                         durable = false;
-                        events.push_back(Event::NotPersisted);
+                        // Before anything else: until the core knows, it takes the record for
+                        // durable, and what it would send next might need it.
+                        events.push_front(Event::NotPersisted);
                     }
                     Err(failure) => return Flow::Conflict(failure),
                 },

@@ -284,3 +284,17 @@ fn a_candidate_that_is_overtaken_by_an_earlier_one_is_cleaned_up() {
     w.assert_moved("i-00000001");
     assert_eq!(w.state("i-00000002"), InstanceState::Terminated, "{}", w.tail());
 }
+
+/// Found by seed 1967 of the simulator: ids that were seen came to be unknown again.
+#[test]
+fn a_new_holder_that_ec2_does_not_list_for_a_while_is_not_gone() {
+    let mut w = World::new();
+    w.run(secs(30));
+    w.kill("i-0000000a");
+    w.run_until_line("answers from i-00000001");
+    w.machines.remove(&id("i-00000001"));
+    w.run(secs(200));
+    assert!(!w.has_line("due to: not found"), "{}", w.tail());
+    w.run(secs(300));
+    assert!(w.has_line("due to: not found"), "gone for good: {}", w.tail());
+}
