@@ -42,6 +42,9 @@ pub(crate) struct Knob {
 pub(crate) enum Profile {
     /// Nothing but independent loss on every path, at most 20 %: nothing may move.
     PlainLoss(u32),
+    /// Nothing but a holder that answers for a moment in every so many milliseconds: too often for
+    /// a commit, too seldom to be back.
+    Flaps(u64),
     /// A random choice of faults.
     Swarm,
 }
@@ -72,23 +75,34 @@ impl Plan {
     pub(crate) fn of_seed(seed: u64) -> Plan {
         let mut rng = Rng::new(seed, 1);
         let zones = u8::try_from(rng.between(3, 4)).unwrap_or(3);
-        let profile = match rng.below(24) {
+        let mut profile = match rng.below(24) {
             0 => Profile::PlainLoss(u32::try_from(rng.between(10, 200)).unwrap_or(200)),
             _ => Profile::Swarm,
         };
-        let knobs = match profile {
-            Profile::PlainLoss(_) => Vec::new(),
+        let mut knobs = match profile {
+            Profile::PlainLoss(_) | Profile::Flaps(_) => Vec::new(),
             Profile::Swarm => swarm(&mut rng),
         };
+        let vips = [1, 1, 1, 1, 1, 1, 1, 2, 2, 3][rng.index(10)];
+        let tables = 1 + rng.index(3);
+        let (overlay, own_known) = (rng.chance(600), rng.chance(850));
+        let named_tables = rng.chance(500);
+        let mut policy = policy(&mut rng);
+        let mut flaps = Rng::new(seed, 3);
+        if flaps.below(40) == 0 {
+            profile = Profile::Flaps(flaps.between(5_000, 9_000));
+            knobs = Vec::new();
+            policy = Policy { fence: policy.fence, ..Policy::default() };
+        }
         Plan {
             profile,
-            vips: [1, 1, 1, 1, 1, 1, 1, 2, 2, 3][rng.index(10)],
+            vips,
             zones,
-            tables: 1 + rng.index(3),
-            overlay: rng.chance(600),
-            own_known: rng.chance(850),
-            named_tables: rng.chance(500),
-            policy: policy(&mut rng),
+            tables,
+            overlay,
+            own_known,
+            named_tables,
+            policy,
             pace: pace(&mut rng),
             knobs,
             last_zone: rng.chance(500).then(|| u8::try_from(rng.below(3)).unwrap_or(0)),

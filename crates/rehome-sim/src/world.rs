@@ -121,6 +121,9 @@ pub(crate) struct ApiWeather {
     pub(crate) linger: u64,
 }
 
+/// A holder that flaps answers for so long, and no longer: never three times in a row.
+const FLAP_ANSWERS: u64 = 150 * MS;
+
 /// Where a ping leads: machine, source, target, and the guest that it reaches.
 type Way = (usize, Option<Ipv4Addr>, Ipv4Addr, Option<usize>);
 
@@ -384,6 +387,13 @@ impl World {
     /// Whether `guest` answers at `target`.
     pub(crate) fn answers(&self, guest: usize, target: Ipv4Addr) -> bool {
         let found = &self.guests[guest];
+        if let Profile::Flaps(period) = self.plan.profile
+            && found.id == self.account.holders[0]
+            && (FAULTS_FROM..CALM_AT).contains(&self.now)
+            && self.now % (period * MS) >= FLAP_ANSWERS
+        {
+            return false;
+        }
         let overlay = target.octets()[0] == 10;
         found.answers(self.now) && (!overlay || found.has(target, self.now))
     }
