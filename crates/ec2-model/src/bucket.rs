@@ -145,10 +145,15 @@ impl Buckets {
         let share = 100 - u64::from(self.neighbor_percent.min(100));
         let full = rate.burst * share * (TOKEN / 100);
         let per_ms = rate.refill * share * (TOKEN / 100) / 1000;
-        let level = self.levels.get(name).copied().unwrap_or(Level { units: full, at: now });
+        let known = self.levels.get_mut(name);
+        let level = known.as_deref().copied().unwrap_or(Level { units: full, at: now });
         let units = full.min(level.units + per_ms.saturating_mul(now.since(level.at)));
         let left = units.checked_sub(tokens.saturating_mul(TOKEN));
-        self.levels.insert(name.to_owned(), Level { units: left.unwrap_or(units), at: now });
+        let after = Level { units: left.unwrap_or(units), at: now };
+        match known {
+            Some(level) => *level = after,
+            None => drop(self.levels.insert(name.to_owned(), after)),
+        }
         left.is_some()
     }
 }

@@ -38,6 +38,8 @@ pub struct Ec2 {
     pub(crate) buckets: Buckets,
     pub(crate) faults: Faults,
     pub(crate) knobs: Knobs,
+    #[serde(default)]
+    published: u64,
 }
 
 /// What is wrong with reads. By default nothing: a read sees every write before it.
@@ -84,6 +86,7 @@ impl Ec2 {
             buckets: Buckets::new(),
             faults: Faults::default(),
             knobs: Knobs::default(),
+            published: 0,
         }
     }
 
@@ -261,10 +264,19 @@ impl Ec2 {
     }
 
     pub(crate) fn settle_checks(&mut self) {
-        let (now, pace) = (self.now, self.pace.clone());
+        let (now, pace) = (self.now, &self.pace);
+        let mut changes = 0;
         self.world.instances.refresh(|instance| {
-            instance.checks.settle(now, &pace, instance.guest);
+            changes += u64::from(instance.checks.settle(now, pace, instance.guest));
         });
+        self.published += changes;
+    }
+
+    /// Grows whenever a status check's published result changes: what was read of them stays true
+    /// until then.
+    #[must_use]
+    pub fn published(&self) -> u64 {
+        self.published
     }
 
     fn answer_blow(&mut self, blow: Blow, caller: &Caller, request: &Request) -> ApiError {

@@ -79,6 +79,9 @@ impl<T: Clone> Shelf<T> {
 
     /// Every object of `time`, by id.
     pub(crate) fn all_at(&self, time: Time) -> Vec<&T> {
+        if self.past.is_empty() {
+            return self.items.values().collect();
+        }
         let mut ids: BTreeSet<&String> = self.items.keys().collect();
         ids.extend(self.past.iter().filter(|past| past.until > time).map(|past| &past.id));
         ids.into_iter().filter_map(|id| self.at(id, time)).collect()

@@ -73,13 +73,12 @@ impl Checks {
         self.broken = [false; 3];
     }
 
-    /// Publishes the results due by `now`. Signals change only after a settlement, so what they
-    /// are now they were at every cycle since the last one.
-    pub(crate) fn settle(&mut self, now: Time, pace: &Pace, guest: Option<Guest>) {
-        let Some(next) = self.next else { return };
-        if now < next {
-            return;
-        }
+    /// Publishes the results due by `now`, and says whether they are other than before. Signals
+    /// change only after a settlement, so what they are now they were at every cycle since the last
+    /// one.
+    pub(crate) fn settle(&mut self, now: Time, pace: &Pace, guest: Option<Guest>) -> bool {
+        let Some(next) = self.next.filter(|next| *next <= now) else { return false };
+        let before = self.impaired_since;
         let unreachable = match guest {
             Some(Guest::Unreachable | Guest::PoweredOff) => true,
             Some(Guest::Reachable) | None => false,
@@ -94,6 +93,7 @@ impl Checks {
             Some(passed) => next.plus((passed + 1) * cycle),
             None => now,
         });
+        next == self.first || self.impaired_since != before
     }
 
     fn is_initializing(&self, now: Time) -> bool {

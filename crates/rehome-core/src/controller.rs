@@ -197,8 +197,8 @@ pub struct Controller {
     /// Nothing is moved before this; it was told why.
     held_until: Option<Mono>,
     paused: Option<String>,
-    /// Our own end judges nobody at present; when that was told last.
-    blind: Option<Mono>,
+    /// Our own end judges nobody at present.
+    blind: bool,
     stop_by: Option<Mono>,
     stopped: bool,
     cut: cutting::Cut,
@@ -246,7 +246,7 @@ impl Controller {
             retries: 0,
             held_until: None,
             paused: None,
-            blind: None,
+            blind: false,
             stop_by: None,
             stopped: false,
             cut: cutting::Cut::default(),
@@ -404,10 +404,10 @@ impl Controller {
         for (probe, at) in answers {
             self.probing.on_answer(*probe, *at);
         }
-        for index in self.probing.heard_by().collect::<Vec<_>>() {
-            let source = self.setup.sources[index];
-            if !self.record.heard_by.contains(&source) {
-                self.record.heard_by.push(source);
+        let (record, sources) = (&mut self.record, &self.setup.sources);
+        for source in self.probing.heard_by().map(|index| sources[index]) {
+            if !record.heard_by.contains(&source) {
+                record.heard_by.push(source);
                 self.unsaved = true;
             }
         }
@@ -465,7 +465,7 @@ impl Controller {
     /// Whether anything may be changed at all.
     fn may_mutate(&self) -> bool {
         let paused = self.paused.is_some() && !mutant::is_alive(Mutant::IgnoresPause);
-        !paused && self.blind.is_none() && !self.setup.policy.observe
+        !paused && !self.blind && !self.setup.policy.observe
     }
 
     fn unix(&self, now: Mono) -> Unix {
@@ -532,7 +532,7 @@ impl Controller {
     /// The verdict at `now`.
     fn verdict(&self, now: Mono) -> crate::verdict::Verdict {
         // What it would be anyway, without gathering what isn't asked for: this is the usual case.
-        if self.vip_hearing(now) == Hearing::Answers {
+        if self.vip_answers(now) {
             return crate::verdict::Verdict::Healthy;
         }
         judge(&self.evidence(now))

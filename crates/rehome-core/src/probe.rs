@@ -36,9 +36,9 @@ struct Sent {
 /// The history of one path, as short as the questions asked of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathLog {
-    /// Under way, in the order of their deadlines.
+    /// Under way, in the order of their names and of their deadlines.
     sent: VecDeque<Sent>,
-    /// Overdue; an answer may still come.
+    /// Overdue, in the order of their names; an answer may still come.
     lost: VecDeque<ProbeId>,
     answered_at: Option<Mono>,
     answered_ever: bool,
@@ -69,7 +69,7 @@ pub enum Hearing {
 }
 
 impl PathLog {
-    /// Notes a probe on its way.
+    /// Notes a probe on its way; its name comes after those of all earlier ones.
     pub fn on_sent(&mut self, probe: ProbeId, at: Mono, deadline: Mono) {
         while self.sent.len() + self.lost.len() >= SENT_MAX {
             if self.lost.pop_front().is_none() {
@@ -111,15 +111,15 @@ impl PathLog {
     }
 
     fn forget(&mut self, probe: ProbeId) -> bool {
-        let under_way = self.sent.iter().position(|sent| sent.probe == probe);
-        if let Some(index) = under_way {
+        if let Ok(index) = self.sent.binary_search_by_key(&probe, |sent| sent.probe) {
             self.sent.remove(index);
+            return true;
         }
-        let overdue = self.lost.iter().position(|lost| *lost == probe);
-        if let Some(index) = overdue {
+        let overdue = self.lost.binary_search(&probe);
+        if let Ok(index) = overdue {
             self.lost.remove(index);
         }
-        under_way.is_some() || overdue.is_some()
+        overdue.is_ok()
     }
 
     /// Counts the probes that are overdue at `now` as lost, and says how many there were.
@@ -171,7 +171,8 @@ impl PathLog {
     /// Whether `probe` is one of this path's that hasn't been answered.
     #[must_use]
     pub fn knows(&self, probe: ProbeId) -> bool {
-        self.sent.iter().any(|sent| sent.probe == probe) || self.lost.contains(&probe)
+        self.sent.binary_search_by_key(&probe, |sent| sent.probe).is_ok()
+            || self.lost.binary_search(&probe).is_ok()
     }
 
     /// When the first probe was sent that was lost since the last answer.
@@ -226,6 +227,17 @@ impl PathLog {
     #[must_use]
     pub fn is_fresh(&self, now: Mono, age: Duration) -> bool {
         self.last_word().is_some_and(|at| now.since(at) <= age)
+    }
+
+    /// Whether it says [`Hearing::Answers`]: what is asked most often, by far.
+    #[must_use]
+    pub fn answers(&self, policy: &Policy, now: Mono) -> bool {
+        let quiet = self.silent_since.is_none() && self.unsent.is_none();
+        if quiet {
+            self.answered_at.is_some()
+        } else {
+            self.hearing(policy, now) == Hearing::Answers
+        }
     }
 
     /// What the path says.

@@ -427,12 +427,13 @@ pub struct PathPart {
     pub name: String,
     /// A digest of the lines of which it can't be told what a change of them does.
     pub digest: String,
-    /// Digests of the lines that let packets pass.
+    /// Digests of the lines that let packets pass; in order, each once. A list, because it is
+    /// compared after every event.
     #[serde(default)]
-    pub passes: BTreeSet<u64>,
-    /// Digests of the lines that stop packets.
+    pub passes: Vec<u64>,
+    /// Digests of the lines that stop packets, likewise.
     #[serde(default)]
-    pub blocks: BTreeSet<u64>,
+    pub blocks: Vec<u64>,
 }
 
 impl PathPart {
@@ -449,7 +450,9 @@ impl PathPart {
             };
         }
         let others: Vec<String> = others.into_iter().collect();
-        PathPart { name, digest: sha256_hex(others.join("\n").as_bytes()), passes, blocks }
+        let digest = sha256_hex(others.join("\n").as_bytes());
+        let in_order = |set: BTreeSet<u64>| set.into_iter().collect();
+        PathPart { name, digest, passes: in_order(passes), blocks: in_order(blocks) }
     }
 
     /// Whether something that passed `before` may be stopped now. A part that has only been opened
@@ -457,8 +460,8 @@ impl PathPart {
     #[must_use]
     pub fn may_have_closed(&self, before: &PathPart) -> bool {
         self.digest != before.digest
-            || !before.passes.is_subset(&self.passes)
-            || !self.blocks.is_subset(&before.blocks)
+            || !is_subset(&before.passes, &self.passes)
+            || !is_subset(&self.blocks, &before.blocks)
     }
 
     /// Whether it is a network ACL.
@@ -466,6 +469,11 @@ impl PathPart {
     pub fn is_acl(&self) -> bool {
         self.name.starts_with("network ACL ")
     }
+}
+
+/// Whether each of `some` is among `all`, which is in order.
+fn is_subset(some: &[u64], all: &[u64]) -> bool {
+    some == all || some.iter().all(|one| all.binary_search(one).is_ok())
 }
 
 /// Who calls, by `sts:GetCallerIdentity`.

@@ -18,6 +18,10 @@ use rehome_sim::{Outcome, run};
 
 use self::report::Report;
 
+/// A quarter of a run is allocation, from both threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "\
 usage: rehome-sim [--seeds N] [--first SEED] [--keep-going] [--trace LINES]
        rehome-sim scenario [NAME] [--seed N] [--trace LINES]

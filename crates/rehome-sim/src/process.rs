@@ -485,22 +485,23 @@ impl World {
         process: usize,
         call: &Call,
     ) -> Result<rehome_core::call::Reply, CallError> {
-        let (now, version) = (model(self.now), self.version);
+        let now = model(self.now);
+        self.ec2.advance(now);
+        let version = (self.version, self.ec2.published());
         let known =
             self.readings.iter().find(|known| known.version == version && known.call == *call);
         if let Some(known) = known.filter(|_| !self.varies(call)) {
             let mut api = Api { now, ec2: &mut self.ec2, caller: &self.caller, made: None };
             return api.again(known);
         }
-        let text = user_data(self.processes[process].vip);
+        let launches = matches!(call, Call::Launch(_));
+        let text = launches.then(|| user_data(self.processes[process].vip));
         let mut requests = Vec::new();
         let made = Some(&mut requests);
         let mut api = Api { now, ec2: &mut self.ec2, caller: &self.caller, made };
-        let result = api.call(call, Some(&text));
-        // Status checks change by themselves, once a minute.
-        let lasts = !call.mutates() && !matches!(call, Call::Statuses { .. });
+        let result = api.call(call, text.as_deref());
         if let Ok(reply) = &result
-            && lasts
+            && !call.mutates()
         {
             self.readings.retain(|known| known.version == version);
             let (call, reply) = (call.clone(), reply.clone());

@@ -124,6 +124,9 @@ pub(crate) struct ApiWeather {
 /// A holder that flaps answers for so long, and no longer: never three times in a row.
 const FLAP_ANSWERS: u64 = 150 * MS;
 
+/// It flaps for so long: an hour shows all that six would, and every minute is probed sharply.
+const FLAPS_FOR: u64 = 3_600 * SEC;
+
 /// Where a ping leads: machine, source, target, and the guest that it reaches.
 type Way = (usize, Option<Ipv4Addr>, Ipv4Addr, Option<usize>);
 
@@ -389,7 +392,7 @@ impl World {
         let found = &self.guests[guest];
         if let Profile::Flaps(period) = self.plan.profile
             && found.id == self.account.holders[0]
-            && (FAULTS_FROM..CALM_AT).contains(&self.now)
+            && (FAULTS_FROM..FAULTS_FROM + FLAPS_FOR).contains(&self.now)
             && self.now % (period * MS) >= FLAP_ANSWERS
         {
             return false;

@@ -114,19 +114,19 @@ impl Ec2 {
 
     /// `ip-172-31-48-10.eu-west-1.compute.internal` (EC2 User Guide, "EC2 instance hostnames").
     pub(crate) fn private_dns_name(&self, ip: Ipv4Addr) -> String {
-        let domain = match self.region.as_str() {
-            "us-east-1" => "ec2.internal".to_owned(),
-            region => format!("{region}.compute.internal"),
-        };
-        format!("ip-{}.{domain}", ip.to_string().replace('.', "-"))
+        let [a, b, c, d] = ip.octets();
+        match self.region.as_str() {
+            "us-east-1" => format!("ip-{a}-{b}-{c}-{d}.ec2.internal"),
+            region => format!("ip-{a}-{b}-{c}-{d}.{region}.compute.internal"),
+        }
     }
 
     fn public_dns_name(&self, ip: Ipv4Addr) -> String {
-        let domain = match self.region.as_str() {
-            "us-east-1" => "compute-1.amazonaws.com".to_owned(),
-            region => format!("{region}.compute.amazonaws.com"),
-        };
-        format!("ec2-{}.{domain}", ip.to_string().replace('.', "-"))
+        let [a, b, c, d] = ip.octets();
+        match self.region.as_str() {
+            "us-east-1" => format!("ec2-{a}-{b}-{c}-{d}.compute-1.amazonaws.com"),
+            region => format!("ec2-{a}-{b}-{c}-{d}.{region}.compute.amazonaws.com"),
+        }
     }
 }
 

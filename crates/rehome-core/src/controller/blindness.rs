@@ -9,14 +9,12 @@ use core::fmt;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
+use super::telling::Found;
 use super::{Controller, SEND_WITHIN};
 use crate::mutant::{self, Mutant};
 use crate::probe::Hearing;
 use crate::say::Line;
 use crate::time::{Mono, Unix};
-
-/// While blindness lasts it is found again at every event; it is told no more often than this.
-const TOLD_AGAIN: Duration = Duration::from_secs(1);
 
 /// What keeps us from judging the VIP's silence.
 pub(super) enum Darkness<'a> {
@@ -41,7 +39,7 @@ impl fmt::Display for Darkness<'_> {
 impl Controller {
     /// Why we are no judge of the VIP's silence. A VIP that answers shows that we see.
     pub(super) fn blindness(&self, now: Mono) -> Option<Darkness<'_>> {
-        if self.vip_hearing(now) == Hearing::Answers {
+        if self.vip_answers(now) {
             return None;
         }
         self.probing.unsendable().map(Darkness::Unsendable).or_else(|| self.no_witness(now))
@@ -60,25 +58,28 @@ impl Controller {
 
     /// Tells when sight is lost, at intervals while it is, and when it is back.
     pub(super) fn step_blindness(&mut self, now: Mono) {
-        match (self.blindness(now), self.blind) {
-            (Some(_), Some(told)) if now.since(told) < TOLD_AGAIN => {}
-            (Some(why), before) => {
-                let line = Line::Held { why: format!("we are blind: {why}; nothing is changed") };
-                if before.is_none() {
-                    // What was told of an earlier time isn't told of this one.
-                    self.told.forget(&line);
-                }
-                self.blind = Some(now);
-                self.say_once(line);
-            }
-            (None, Some(_)) => {
-                self.blind = None;
-                self.probing.void();
-                self.begin_anew(now);
-                self.say(Line::Notice { text: "No longer blind; judging anew".into() });
-            }
-            (None, None) => {}
+        let (before, blind) = (self.blind, self.blindness(now).is_some());
+        self.blind = blind;
+        if blind {
+            self.tell_blindness(now, !before);
+        } else if before {
+            self.probing.void();
+            self.begin_anew(now);
+            self.say(Line::Notice { text: "No longer blind; judging anew".into() });
         }
+    }
+
+    fn tell_blindness(&mut self, now: Mono, is_new: bool) {
+        if !self.told.is_news(Found::Blindness, now) && !is_new {
+            return;
+        }
+        let Some(why) = self.blindness(now) else { return };
+        let line = Line::Held { why: format!("we are blind: {why}; nothing is changed") };
+        if is_new {
+            // What was told of an earlier time isn't told of this one.
+            self.told.forget(&line);
+        }
+        self.say_once(line);
     }
 
     /// The deadlines of a move run from here: before, nothing could be seen.

@@ -119,7 +119,7 @@ impl Controller {
 
     /// Notes that nothing is wrong: at first, when a suspicion has passed, when a hold is over.
     pub(super) fn note_wellness(&mut self, now: Mono) {
-        let well = self.vip_hearing(now) == Hearing::Answers && self.probing.vip_losses() == 0;
+        let well = self.vip_answers(now) && self.probing.vip_losses() == 0;
         let deciding = &mut self.deciding;
         let mut hold_over = false;
         deciding.standing.retain(|one| {

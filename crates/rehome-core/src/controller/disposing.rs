@@ -68,6 +68,9 @@ impl Controller {
         if self.setup.policy.observe || self.record.moving.is_some() {
             return;
         }
+        if self.record.disposals.is_empty() {
+            return;
+        }
         let unix = self.unix(now);
         let due = |disposal: &&Disposal| disposal.not_before <= unix;
         let due: Vec<Disposal> = self.record.disposals.iter().filter(due).cloned().collect();
@@ -231,7 +234,7 @@ impl Controller {
                     Target::Other(_) => false,
                 }
         });
-        let serving = matches!(self.vip_hearing(now), Hearing::Answers)
+        let serving = self.vip_answers(now)
             && self.is_well(now)
             && self.probing.vip_is_fresh(now, self.setup.policy.interval * 2);
         if !fresh || !serving {

@@ -188,14 +188,11 @@ impl Controller {
             .healing
             .check_off_at
             .is_some_and(|at| now.since(at) < self.setup.policy.poll_interval);
+        if !on || recently || instance.state != InstanceState::Running || !self.may_mutate() {
+            return;
+        }
         let purpose = Purpose::Check(holder.instance.clone());
-        if on
-            && !recently
-            && instance.state == InstanceState::Running
-            && self.may_mutate()
-            && !self.in_flight(&purpose)
-            && self.may_retry(now, CHECK)
-        {
+        if !self.in_flight(&purpose) && self.may_retry(now, CHECK) {
             let interface = holder.interface.clone();
             self.call(now, purpose, Call::DisableSourceDestCheck { interface });
         }

@@ -4,7 +4,11 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use super::telling::Found;
 use super::{Controller, Wakeup};
 use crate::mutant::{self, Mutant};
 use crate::probe::Hearing;
@@ -17,6 +21,37 @@ use crate::world::{Instance, InstanceState};
 /// Seconds in an hour and in a day, for the budget.
 const HOUR: u64 = 3_600;
 const DAY: u64 = 86_400;
+
+/// Why there is no place for a replacement, where there is none.
+pub(super) const NOWHERE: &str = "no subnet is left that a replacement could go to";
+
+/// A budget that is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Spent {
+    moves: usize,
+    /// In the last day; else in the last hour.
+    of_day: bool,
+}
+
+/// What forbids a move that the evidence calls for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Hindrance {
+    /// The VIP has never answered.
+    NeverAnswered,
+    /// There was no record, and AWS hasn't been seen the same twice.
+    Unfamiliar,
+    /// The budget is used up.
+    Spent(Spent),
+    /// There is no subnet for a replacement.
+    Nowhere,
+}
+
+impl fmt::Display for Spent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.of_day { "day" } else { "hour" };
+        write!(f, "budget spent: {} moves in the last {word}", self.moves)
+    }
+}
 
 impl Controller {
     /// The next thing that the move under way needs; or its beginning.
@@ -51,13 +86,19 @@ impl Controller {
     }
 
     fn consider_move(&mut self, now: Mono) {
+        // Nothing is wrong, or nothing follows from it: blindness is told as it is.
+        if self.vip_answers(now) || self.blind {
+            return;
+        }
         let verdict = self.verdict(now);
         let Some(reason) = verdict.reason_to_move(&self.setup.policy, now) else {
             self.tell_hold(now, &verdict);
             return;
         };
-        if let Some(why) = self.reason_not_to(now, &reason) {
-            self.say_once(Line::Held { why });
+        if let Some(hindrance) = self.hindrance(now, &reason) {
+            if self.told.is_news(Found::Hindrance(hindrance), now) {
+                self.say_once(Line::Held { why: self.hindrance_as_told(hindrance) });
+            }
             return;
         }
         let evidence = self.evidence(now).sentence(now);
@@ -103,7 +144,8 @@ impl Controller {
             return;
         }
         let reason = moving.reason.clone();
-        if let Some(why) = self.reason_not_to(now, &reason) {
+        if let Some(hindrance) = self.hindrance(now, &reason) {
+            let why = self.hindrance_as_told(hindrance);
             // Its launches stay spent: a process that starts in this hold goes on with them.
             self.hold(now, self.setup.policy.hold, why);
             return;
@@ -131,56 +173,56 @@ impl Controller {
     }
 
     /// What forbids a move that the evidence calls for.
-    fn reason_not_to(&self, now: Mono, reason: &Reason) -> Option<String> {
+    fn hindrance(&self, now: Mono, reason: &Reason) -> Option<Hindrance> {
         let policy = &self.setup.policy;
         let running = !matches!(reason, Reason::State(_) | Reason::NotFound);
         if self.record.heard_by.is_empty() && running {
-            return Some(self.never_answered());
+            return Some(Hindrance::NeverAnswered);
         }
         // An earlier process may have begun a move that AWS doesn't show yet. A VIP that answers
         // is a reading of its own: nothing can have been under way then.
         let unproven = !self.setup.familiar && self.record.heard_by.is_empty();
         if unproven && self.views.agreed_for() < policy.unfamiliar {
-            return Some(format!(
-                "no state file was found, so nothing is launched before two readings {} apart \
-                 agree",
-                Short(policy.unfamiliar)
-            ));
+            return Some(Hindrance::Unfamiliar);
         }
         let spent = self.spent(self.unix(now)).filter(|_| !self.is_free(now, reason));
-        spent.or_else(|| self.nowhere())
+        let nowhere = self.setup.sites.is_empty().then_some(Hindrance::Nowhere);
+        spent.map(Hindrance::Spent).or(nowhere)
     }
 
-    fn never_answered(&self) -> String {
-        let vip = self.record.vip;
-        format!("{vip} has never answered, so its silence is no failure; make it answer once")
+    fn hindrance_as_told(&self, hindrance: Hindrance) -> String {
+        let (vip, unfamiliar) = (self.record.vip, Short(self.setup.policy.unfamiliar));
+        match hindrance {
+            Hindrance::NeverAnswered => format!(
+                "{vip} has never answered, so its silence is no failure; make it answer once"
+            ),
+            Hindrance::Unfamiliar => format!(
+                "no state file was found, so nothing is launched before two readings {unfamiliar} \
+                 apart agree"
+            ),
+            Hindrance::Spent(spent) => spent.to_string(),
+            Hindrance::Nowhere => NOWHERE.to_string(),
+        }
     }
 
     /// The budget that is used up, where one is.
-    pub(super) fn spent(&self, unix: Unix) -> Option<String> {
+    pub(super) fn spent(&self, unix: Unix) -> Option<Spent> {
         if mutant::is_alive(Mutant::IgnoresBudget) {
             return None;
         }
         let policy = &self.setup.policy;
-        [(HOUR, policy.moves_per_hour, "hour"), (DAY, policy.moves_per_day, "day")].iter().find_map(
-            |(seconds, max, word)| {
+        [(HOUR, policy.moves_per_hour, false), (DAY, policy.moves_per_day, true)].iter().find_map(
+            |(seconds, max, of_day)| {
                 let moves = self.record.moves_within(unix, *seconds);
-                (moves >= *max as usize)
-                    .then(|| format!("budget spent: {moves} moves in the last {word}"))
+                (moves >= *max as usize).then_some(Spent { moves, of_day: *of_day })
             },
         )
-    }
-
-    /// Why there is no place for a replacement, where there is none.
-    pub(super) fn nowhere(&self) -> Option<String> {
-        let why = "no subnet is left that a replacement could go to";
-        self.setup.sites.is_empty().then(|| why.to_string())
     }
 
     /// Says why a silent VIP isn't moved; once, until the reason changes.
     pub(super) fn tell_hold(&mut self, now: Mono, verdict: &Verdict) {
         if !matches!(self.vip_hearing(now), Hearing::Silent { .. })
-            || !self.told.is_news(verdict, now)
+            || !self.told.is_news(Found::Verdict(verdict.clone()), now)
         {
             return;
         }
@@ -189,7 +231,7 @@ impl Controller {
             Some(Ok(HolderSeen::There { state: InstanceState::Running, .. }))
         );
         if self.record.heard_by.is_empty() && running {
-            let why = self.never_answered();
+            let why = self.hindrance_as_told(Hindrance::NeverAnswered);
             self.say_once(Line::Held { why });
             return;
         }

@@ -321,7 +321,7 @@ impl Controller {
 
     /// Looks for the instances of launches that were given up, until they can't turn up any more.
     pub(super) fn step_lost_launches(&mut self, now: Mono) {
-        if !self.may_retry(now, LOST) {
+        if self.record.lost_launches.is_empty() || !self.may_retry(now, LOST) {
             return;
         }
         for lost in self.record.lost_launches.clone() {
@@ -352,8 +352,7 @@ impl Controller {
 
     /// Whether the VIP has come back by itself.
     fn is_back(&self, now: Mono) -> bool {
-        self.probing.vip_answers_in_row() >= self.setup.policy.rise
-            && self.vip_hearing(now) == Hearing::Answers
+        self.probing.vip_answers_in_row() >= self.setup.policy.rise && self.vip_answers(now)
     }
 
     fn is_launching(&self) -> bool {

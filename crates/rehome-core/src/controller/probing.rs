@@ -43,8 +43,10 @@ impl Probing {
         Probing { logs: Vec::new(), next_id: 0, due: begun, sharp: false }
     }
 
+    /// They come first.
     fn vip_logs(&self) -> impl Iterator<Item = &PathLog> {
-        self.logs.iter().filter(|(path, _)| matches!(path, Path::Vip(_))).map(|(_, log)| log)
+        let vips = self.logs.iter().take_while(|(path, _)| matches!(path, Path::Vip(_)));
+        vips.map(|(_, log)| log)
     }
 
     fn primary_log(&self, instance: &InstanceId) -> Option<&PathLog> {
@@ -109,19 +111,24 @@ impl Probing {
     /// could not be sent from one source says nothing where another source could. Once some
     /// sources have `heard` it, the silence of the others is nothing new.
     pub(super) fn vip(&self, heard: impl Fn(usize) -> bool, policy: &Policy, now: Mono) -> Hearing {
-        let any_heard = self.logs.iter().any(|(path, _)| match path {
-            Path::Vip(source) => heard(*source),
-            Path::Primary(_) | Path::Control(..) => false,
-        });
+        if self.vip_answers(policy, now) {
+            return Hearing::Answers;
+        }
+        let any_heard = || {
+            self.logs.iter().any(|(path, _)| match path {
+                Path::Vip(source) => heard(*source),
+                Path::Primary(_) | Path::Control(..) => false,
+            })
+        };
         let mut unknown = None;
         let mut deaf = false;
         let mut silent: Option<(Mono, u32)> = None;
         for (path, log) in &self.logs {
             let Path::Vip(source) = path else { continue };
             match log.hearing(policy, now) {
-                Hearing::Answers => return Hearing::Answers,
+                Hearing::Answers => {}
                 Hearing::Unknown(why) => unknown = unknown.or(Some(why)),
-                Hearing::Silent { .. } if any_heard && !heard(*source) => {
+                Hearing::Silent { .. } if !heard(*source) && any_heard() => {
                     deaf = true;
                 }
                 Hearing::Silent { since, losses } => {
@@ -138,6 +145,11 @@ impl Probing {
             (None, None) if deaf => Hearing::Unknown("no source that ever heard it".into()),
             (None, None) => Hearing::Unknown("not probed yet".into()),
         }
+    }
+
+    /// Whether the VIP answers from any source.
+    pub(super) fn vip_answers(&self, policy: &Policy, now: Mono) -> bool {
+        self.vip_logs().any(|log| log.answers(policy, now))
     }
 
     /// Lost probes to the VIP since it last answered from anywhere.
@@ -191,14 +203,16 @@ impl Probing {
 
     /// Sources that have been deaf for long while another one hears the VIP.
     pub(super) fn deaf_sources(&self, policy: &Policy, now: Mono) -> Vec<usize> {
-        let heard = self.vip_logs().any(|log| log.hearing(policy, now) == Hearing::Answers);
+        if !self.vip_answers(policy, now) {
+            return Vec::new();
+        }
         self.logs
             .iter()
             .filter_map(|(path, log)| match path {
                 Path::Vip(source) => Some((*source, log)),
                 Path::Primary(_) | Path::Control(..) => None,
             })
-            .filter(|(_, log)| heard && matches!(log.hearing(policy, now), Hearing::Silent { .. }))
+            .filter(|(_, log)| matches!(log.hearing(policy, now), Hearing::Silent { .. }))
             .map(|(source, _)| source)
             .collect()
     }
@@ -310,6 +324,7 @@ impl Controller {
         let deadline = now + policy.timeout;
         let wanted = self.wanted_paths();
         self.probing.follow(&wanted);
+        self.actions.reserve(wanted.len());
         for (index, (path, target)) in wanted.into_iter().enumerate() {
             let probe = ProbeId(self.probing.next_id);
             self.probing.next_id += 1;
@@ -340,6 +355,11 @@ impl Controller {
                 .is_some_and(|since| now.since(since) < BURST_MAX)
     }
 
+    /// Whether its word is that it answers: asked often, and known quickly.
+    pub(super) fn vip_answers(&self, now: Mono) -> bool {
+        self.probing.vip_answers(&self.setup.policy, now)
+    }
+
     /// The VIP's word, from all sources together.
     pub(super) fn vip_hearing(&self, now: Mono) -> Hearing {
         let heard = |index: usize| {
@@ -352,8 +372,11 @@ impl Controller {
     /// In the order of the paths, each once.
     fn wanted_paths(&self) -> Vec<(Path, Ipv4Addr)> {
         let sources = 0..self.setup.sources.len();
-        let mut wanted: Vec<(Path, Ipv4Addr)> =
-            sources.clone().map(|source| (Path::Vip(source), self.record.vip.address)).collect();
+        let addresses = self.setup.sources.len() * (1 + self.setup.controls.len());
+        let instances = 2 + self.record.disposals.len();
+        let mut wanted: Vec<(Path, Ipv4Addr)> = Vec::with_capacity(addresses + instances);
+        let vip = self.record.vip.address;
+        wanted.extend(sources.clone().map(|source| (Path::Vip(source), vip)));
         let first = wanted.len();
         let mut primary = |instance: &InstanceId, address: Ipv4Addr| {
             wanted.push((Path::Primary(instance.clone()), address));

@@ -19,7 +19,6 @@ use crate::fault::{CallError, ErrorClass};
 use crate::mutant::{self, Mutant};
 use crate::names::{Az, GroupId, InstanceId, InterfaceId, TableId};
 use crate::placement::table_of;
-use crate::probe::Hearing;
 use crate::say::{Line, StateSeen};
 use crate::time::Mono;
 use crate::verdict::{HolderSeen, Seen};
@@ -44,6 +43,9 @@ const ZONES_EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Views {
     pub(super) holder: Option<Seen<HolderSeen>>,
     pub(super) instance: Option<Instance>,
+    /// Whether the record's launch specification follows `instance` already.
+    #[serde(skip)]
+    spec_follows: bool,
     last_state: Option<(InstanceState, Mono)>,
     /// When the newest answer about the holder was asked for.
     pub(super) read_at: Option<Mono>,
@@ -58,6 +60,10 @@ pub(super) struct Views {
     impaired: Option<Seen<Option<String>>>,
     pub(super) tables: Option<Seen<Vec<RouteTable>>>,
     path: Option<Seen<Vec<PathPart>>>,
+    /// Whether `path` is known to be what the record has as the path that works: compared once,
+    /// and not after every event.
+    #[serde(skip)]
+    path_works: bool,
     /// What `tables` adds to the path, where it was worked out already.
     #[serde(skip)]
     table_parts: Option<Vec<PathPart>>,
@@ -97,6 +103,7 @@ impl Views {
         let what = match &seen.what {
             Err(why) => Err(why.clone()),
             Ok(_) if worked.is_empty() => Err("never read while it worked".to_string()),
+            Ok(_) if self.path_works => Ok(Vec::new()),
             Ok(now) => Ok(way::changes(worked, now, groups)),
         };
         Some(Seen { asked: seen.asked, what })
@@ -134,7 +141,10 @@ impl Views {
                 self.tables = Some(Seen { asked, what: Err(why) });
                 self.table_parts = None;
             }
-            Call::Path { .. } => self.path = Some(Seen { asked, what: Err(why) }),
+            Call::Path { .. } => {
+                self.path = Some(Seen { asked, what: Err(why) });
+                self.path_works = false;
+            }
             Call::Zones => self.zones = Some(Seen { asked, what: Err(why) }),
             Call::Instances { ids, .. } | Call::Listed { ids } => {
                 for id in ids {
@@ -157,6 +167,7 @@ impl Views {
         self.new_since = Some(now);
         self.holder = None;
         self.instance = None;
+        self.spec_follows = false;
         self.last_state = None;
         self.absent = 0;
         self.unlisted = None;
@@ -164,6 +175,7 @@ impl Views {
         self.impaired = None;
         self.others.remove(holder);
         self.path = None;
+        self.path_works = false;
         self.table_parts = None;
         self.refresh = true;
     }
@@ -273,10 +285,12 @@ impl Controller {
                 if let Some(Seen { what: Ok(known), .. }) = &mut self.views.path {
                     known.retain(|part| parts.iter().all(|other| other.name != part.name));
                     known.extend(parts);
+                    self.views.path_works = self.record.path == *known;
                 }
             }
             Ok(Reply::Path(mut parts)) => {
                 parts.extend(self.table_parts());
+                self.views.path_works = self.record.path == parts;
                 self.views.path = Some(Seen { asked: flight.sent, what: Ok(parts) });
             }
             Ok(Reply::Zones(zones)) => {
@@ -392,8 +406,9 @@ impl Controller {
             self.record.holder.groups.clone_from(&interface.groups);
             self.unsaved = true;
         }
-        if holder.is_some() {
+        if holder.is_some() && self.views.instance != holder {
             self.views.instance = holder;
+            self.views.spec_follows = false;
         }
         self.note_scene(asked);
         self.refresh_spec();
@@ -433,25 +448,34 @@ impl Controller {
     /// The path as it is while the VIP answers is the path that works; an answer counts only when
     /// it came after the reading, or a group closed in between would pass for a working one.
     fn note_what_works(&mut self, now: Mono) {
+        if self.views.path_works {
+            return;
+        }
         let Some(Seen { asked, what: Ok(parts) }) = &self.views.path else { return };
         let first = self.record.path.is_empty();
         let answered = self.probing.vip_answered_at();
-        let healthy = self.vip_hearing(now) == Hearing::Answers && self.probing.vip_losses() == 0;
+        let healthy = self.vip_answers(now) && self.probing.vip_losses() == 0;
         let after = answered.is_some_and(|at| at > *asked + self.setup.policy.timeout);
         let proven = after || (first && answered.is_some_and(|at| at > *asked));
-        if healthy && proven && self.record.path != *parts {
+        if !healthy || !proven {
+            return;
+        }
+        if self.record.path != *parts {
             self.record.path.clone_from(parts);
             self.unsaved = true;
         }
+        self.views.path_works = true;
     }
 
     /// Replacements follow the holder: groups, tags and the like that people change while it is
     /// healthy are carried into the next one.
     fn refresh_spec(&mut self) {
         let Some(instance) = &self.views.instance else { return };
-        if instance.state != InstanceState::Running || self.record.moving.is_some() {
+        let settled = instance.state == InstanceState::Running && self.record.moving.is_none();
+        if self.views.spec_follows || !settled {
             return;
         }
+        self.views.spec_follows = true;
         let spec = self.record.spec.refreshed(instance, &self.setup.wishes);
         if spec != self.record.spec {
             self.record.spec = spec;

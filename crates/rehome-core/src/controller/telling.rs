@@ -7,6 +7,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::capability::Incapacity;
+use super::moving::Hindrance;
 use super::{Controller, Wakeup};
 use crate::names::InstanceId;
 use crate::probe::Hearing;
@@ -22,17 +24,28 @@ pub(super) struct Told {
     status: Option<(u8, StateSeen)>,
     once: Vec<(Line, Mono)>,
     deaf: Vec<usize>,
-    /// The verdict that a hold was told for last, and when.
+    /// What was worded last of that which is found at every event, and when.
     #[serde(default)]
-    hold: Option<(Verdict, Mono)>,
+    found: Option<(Found, Mono)>,
     /// Why no failover could be made, where that was told and still holds.
-    pub(super) incapable: Option<String>,
+    pub(super) incapable: Option<Incapacity>,
 }
 
 /// After this a line that still holds is told again.
 const REMIND_AFTER: Duration = Duration::from_secs(600);
 
-/// A verdict that holds is found again at every event; it is told no more often than this.
+/// Why nothing is moved: found again at every event while it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Found {
+    /// The evidence doesn't call for it.
+    Verdict(Verdict),
+    /// Something forbids it.
+    Hindrance(Hindrance),
+    /// We are no judge.
+    Blindness,
+}
+
+/// What is found again is put into words no more often than this.
 const FOUND_AGAIN: Duration = Duration::from_secs(1);
 
 /// Lines that are remembered so as not to be repeated.
@@ -44,13 +57,13 @@ impl Told {
         self.once.retain(|(told, _)| told != line);
     }
 
-    /// Whether a hold for this verdict wasn't found a moment ago already.
-    pub(super) fn is_news(&mut self, verdict: &Verdict, now: Mono) -> bool {
-        let again = |(told, at): &(Verdict, Mono)| told == verdict && now.since(*at) < FOUND_AGAIN;
-        if self.hold.as_ref().is_some_and(again) {
+    /// Whether this wasn't found a moment ago already.
+    pub(super) fn is_news(&mut self, found: Found, now: Mono) -> bool {
+        let again = |(told, at): &(Found, Mono)| *told == found && now.since(*at) < FOUND_AGAIN;
+        if self.found.as_ref().is_some_and(again) {
             return false;
         }
-        self.hold = Some((verdict.clone(), now));
+        self.found = Some((found, now));
         true
     }
 }

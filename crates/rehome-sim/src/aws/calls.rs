@@ -30,10 +30,11 @@ pub(crate) struct Api<'a> {
     pub(crate) made: Option<&'a mut Vec<Request>>,
 }
 
-/// A reading that was made, the requests it took, and the version of the world that it shows.
+/// A reading that was made, the requests it took, and the version of the world and of its status
+/// checks that it shows.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
-    pub(crate) version: u64,
+    pub(crate) version: (u64, u64),
     pub(crate) call: Call,
     pub(crate) requests: Vec<Request>,
     pub(crate) reply: Reply,
