@@ -46,6 +46,9 @@ pub struct Policy {
     pub burst_factor: u32,
     /// But never more often than this.
     pub burst_interval_min: Duration,
+    /// Silence that has lasted this long is probed at the ordinary interval again.
+    #[serde(default = "a_minute")]
+    pub burst_max: Duration,
     /// Silence before routes are cut when the replacement had to be launched: the launch hides it.
     pub commit_after: Duration,
     /// How long an instance whose primary address answers may be without the VIP: boot scripts and
@@ -75,6 +78,10 @@ pub struct Policy {
     pub fence_after: Duration,
     /// How long a candidate is kept that wasn't needed in the end.
     pub spare_kept: Duration,
+    /// How long a leftover is read again as often as during a move; one that takes longer to end
+    /// is read as rarely as all else.
+    #[serde(default = "a_minute")]
+    pub look_often: Duration,
     /// How long a signal waits for a cut under way.
     pub stop_within: Duration,
     /// Without a state file, two readings this far apart must agree before anything is launched.
@@ -89,6 +96,10 @@ pub struct Policy {
     pub observe: bool,
 }
 
+fn a_minute() -> Duration {
+    Duration::from_secs(60)
+}
+
 impl Default for Policy {
     fn default() -> Policy {
         Policy {
@@ -99,6 +110,7 @@ impl Default for Policy {
             losses_min: 12,
             burst_factor: 10,
             burst_interval_min: Duration::from_millis(20),
+            burst_max: a_minute(),
             commit_after: Duration::from_secs(10),
             address_lost_after: Duration::from_secs(30),
             launches_max: 3,
@@ -112,6 +124,7 @@ impl Default for Policy {
             verify_within: Duration::from_secs(90),
             fence_after: Duration::from_secs(10),
             spare_kept: Duration::from_secs(600),
+            look_often: a_minute(),
             stop_within: Duration::from_secs(5),
             unfamiliar: Duration::from_secs(60),
             invisible_max: Duration::from_secs(300),

@@ -30,9 +30,6 @@ use crate::world::{Instance, InstanceState, Target};
 
 const END: &str = "end";
 
-/// How long a leftover is looked at often.
-const LOOK_OFTEN: Duration = Duration::from_secs(60);
-
 /// When each leftover was looked at, for the last look before the order.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Looks {
@@ -126,10 +123,10 @@ impl Controller {
         }
     }
 
-    /// Often at first; a leftover that takes its time is looked at as rarely as all else.
+    /// Often at first.
     fn look_step(&self, disposal: &Disposal) -> Duration {
         let begun = self.looks.begun.get(&disposal.instance);
-        if begun.is_some_and(|at| self.now.since(*at) >= LOOK_OFTEN) {
+        if begun.is_some_and(|at| self.now.since(*at) >= self.setup.policy.look_often) {
             self.setup.policy.poll_interval
         } else {
             self.poll_step()

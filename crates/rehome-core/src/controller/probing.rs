@@ -14,9 +14,6 @@ use crate::probe::{Hearing, PathLog, ProbeId};
 use crate::record::{Home, Leftover, Stage};
 use crate::time::Mono;
 
-/// Silence that has lasted this long is probed at the ordinary interval again.
-const BURST_MAX: Duration = Duration::from_secs(60);
-
 /// Where a probe goes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Path {
@@ -352,7 +349,7 @@ impl Controller {
                 .vip_logs()
                 .filter_map(PathLog::silent_since)
                 .max()
-                .is_some_and(|since| now.since(since) < BURST_MAX)
+                .is_some_and(|since| now.since(since) < self.setup.policy.burst_max)
     }
 
     /// Whether its word is that it answers: asked often, and known quickly.

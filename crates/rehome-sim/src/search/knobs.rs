@@ -60,6 +60,7 @@ fn policy() -> Policy {
         // No bursts: a round of probes each second is a step.
         burst_factor: 1,
         burst_interval_min: secs(1),
+        burst_max: secs(6),
         commit_after: secs(3),
         address_lost_after: secs(4),
         launches_max: LAUNCHES_MAX,
@@ -73,6 +74,7 @@ fn policy() -> Policy {
         verify_within: secs(4),
         fence_after: secs(2),
         spare_kept: secs(3),
+        look_often: secs(6),
         stop_within: secs(2),
         unfamiliar: secs(4),
         invisible_max: secs(6),
