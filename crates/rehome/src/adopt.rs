@@ -12,6 +12,7 @@ use tokio::runtime::Builder;
 
 use crate::aws::client::Aws;
 use crate::cli::RunArgs;
+use crate::config::Wanted;
 use crate::fail::{FAILED, Failure, Problem, TEMPORARY, WRONG};
 use crate::run::{denied, log_to_stderr, prepare, sources::sources};
 use crate::store::journal::Journal as _;
@@ -25,20 +26,21 @@ pub(crate) struct AdoptArgs {
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
-    pub(crate) run: RunArgs,
+    pub(crate) run: Wanted,
 }
 
 /// Prints what would be written, asks, and writes it.
-pub(crate) fn adopt(args: &AdoptArgs) -> Result<ExitCode, Failure> {
-    log_to_stderr(args.run.debug);
-    prepare::check(&args.run)?;
-    let directory = directory(args.run.operation.state_dir.as_deref()).map_err(prepare::stored)?;
-    let store = Store::open(&directory, args.run.vip().address).map_err(prepare::stored)?;
+pub(crate) fn adopt(args: AdoptArgs) -> Result<ExitCode, Failure> {
+    log_to_stderr(args.run.debug());
+    let of = args.run.one()?;
+    prepare::check(&of)?;
+    let directory = directory(of.operation.state_dir.as_deref()).map_err(prepare::stored)?;
+    let store = Store::open(&directory, of.vip().address).map_err(prepare::stored)?;
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(FAILED, Problem::of(&error, None)))?;
-    let mut start = runtime.block_on(read(&args.run))?;
+    let mut start = runtime.block_on(read(&of))?;
     for note in &start.notes {
         println!("{note}");
     }

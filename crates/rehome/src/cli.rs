@@ -12,6 +12,7 @@ use rehome_core::preflight::{Loss, Order};
 use rehome_core::spec::Wishes;
 
 use crate::adopt::AdoptArgs;
+use crate::config::{CheckArgs, Wanted};
 use crate::doctor::DoctorArgs;
 use crate::duration::{parse, parse_positive};
 use crate::iam_policy::PolicyArgs;
@@ -35,7 +36,9 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Watch the holder of an address, and give the address a new home when it fails
-    Run(Box<RunArgs>),
+    Run(Box<Wanted>),
+    /// Say what is wrong with a configuration file, or what it means
+    CheckConfig(CheckArgs),
     /// Prove every precondition of a move, by reads and DryRuns, and say how to mend what is wrong
     Doctor(Box<DoctorArgs>),
     /// Print the hardened systemd unit for `run` with these flags, and install it
@@ -277,7 +280,7 @@ pub(crate) struct UnitArgs {
     #[arg(long)]
     pub(crate) print: bool,
     #[command(flatten)]
-    pub(crate) run: RunArgs,
+    pub(crate) run: Wanted,
 }
 
 /// The flags of `pause`.
@@ -426,8 +429,11 @@ mod tests {
     fn parsed(extra: &[&str]) -> Result<RunArgs, String> {
         let words = MISSION.iter().chain(extra);
         let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
-        let Command::Run(args) = cli.command else { panic!("parsed as {cli:?}") };
-        Ok(*args)
+        let Command::Run(wanted) = cli.command else { panic!("parsed as {cli:?}") };
+        match *wanted {
+            Wanted::Flags(args) => Ok(*args),
+            Wanted::File { .. } => panic!("no file was named"),
+        }
     }
 
     #[test]
@@ -472,10 +478,24 @@ mod tests {
     }
 
     #[test]
+    fn a_file_stands_in_the_place_of_all_flags_but_one() {
+        let with = |words: &[&str]| Cli::try_parse_from([&["rehome", "run"], words].concat());
+        let cli = with(&["--config", "rehome.toml", "--debug"]).unwrap();
+        let Command::Run(wanted) = cli.command else { panic!("parsed as {cli:?}") };
+        assert!(wanted.debug());
+        assert!(matches!(*wanted, Wanted::File { .. }));
+        for flag in [["--interval", "1s"], ["--instance-id", "i-1234567890abcdef0"]] {
+            let error = with(&["--config", "rehome.toml", flag[0], flag[1]]).unwrap_err();
+            assert!(error.to_string().contains("cannot be used with"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_wide_destination_is_probed_where_it_is_said() {
         let words = MISSION[..11].iter().chain(&["10.0.0.8/29", "--probe-address", "10.0.0.10"]);
         let cli = Cli::try_parse_from(words).unwrap();
-        let Command::Run(args) = cli.command else { panic!("parsed as {cli:?}") };
+        let Command::Run(wanted) = cli.command else { panic!("parsed as {cli:?}") };
+        let args = &wanted.all().unwrap()[0].args;
         assert_eq!(args.vip().address, Ipv4Addr::new(10, 0, 0, 10));
         assert_eq!(args.vip().destination.to_string(), "10.0.0.8/29");
     }

@@ -14,6 +14,7 @@ use tokio::runtime::Builder;
 
 use crate::aws::client::Aws;
 use crate::cli::RunArgs;
+use crate::config::Wanted;
 use crate::fail::{FAILED, Failure, Problem, TEMPORARY};
 use crate::run;
 use crate::survey::survey;
@@ -35,7 +36,7 @@ pub(crate) struct PolicyArgs {
     #[arg(long, value_name = "ARN", value_parser = role_arn)]
     holder_role: Option<String>,
     #[command(flatten)]
-    run: RunArgs,
+    run: Wanted,
 }
 
 /// `--format`.
@@ -57,17 +58,18 @@ enum Only {
 }
 
 /// Prints the policy of a configuration that can start.
-pub(crate) fn print(args: &PolicyArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn print(args: PolicyArgs) -> Result<ExitCode, Failure> {
     if args.only.is_some() && args.format == Format::Cloudformation {
         let what = "--only names a document of --format json, not of --format cloudformation";
         return Err(Failure::wrong(Problem::new(what, "leave one of them out")));
     }
-    run::log_to_stderr(args.run.debug);
+    run::log_to_stderr(args.run.debug());
+    let of = args.run.one()?;
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(FAILED, Problem::of(&error, None)))?;
-    let scope = runtime.block_on(scope(args))?;
+    let scope = runtime.block_on(scope(&of, args.holder_role.as_deref()))?;
     let documents = Documents::of(&scope).map_err(Failure::wrong)?;
     let text = match (args.format, args.only) {
         (Format::Json, None) => documents.json(),
@@ -83,11 +85,11 @@ pub(crate) fn print(args: &PolicyArgs) -> Result<ExitCode, Failure> {
 }
 
 /// Reads what the configuration is about.
-async fn scope(args: &PolicyArgs) -> Result<Scope, Failure> {
+async fn scope(of: &RunArgs, holder_role: Option<&str>) -> Result<Scope, Failure> {
     let aws = Aws::connect()
         .await
         .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint().to_owned()))))?;
-    let order = args.run.order();
+    let order = of.order();
     // Without the state file: the policy may be printed on any machine.
     let snapshot = survey(&aws, &order, None).await.map_err(|error| {
         if error.is_definite() {
@@ -104,13 +106,12 @@ async fn scope(args: &PolicyArgs) -> Result<Scope, Failure> {
     })?;
     let start = run::assessed(&order, None, &snapshot)?;
     tell(&aws, &start, &snapshot);
-    let role = role(args, &aws, &start, &snapshot).await?;
-    Scope::of(&order, args.run.operation.observe, &start, &snapshot, aws.region(), role).map_err(
-        |error| {
-            let hint = "check the endpoint: every answer of STS has the caller's ARN";
-            Failure::wrong(Problem::of(&error, Some(hint.to_owned())))
-        },
-    )
+    let observe = of.operation.observe;
+    let role = role(holder_role, observe, &aws, &start, &snapshot).await?;
+    Scope::of(&order, observe, &start, &snapshot, aws.region(), role).map_err(|error| {
+        let hint = "check the endpoint: every answer of STS has the caller's ARN";
+        Failure::wrong(Problem::of(&error, Some(hint.to_owned())))
+    })
 }
 
 fn tell(aws: &Aws, start: &Start, snapshot: &Snapshot) {
@@ -129,18 +130,19 @@ fn tell(aws: &Aws, start: &Start, snapshot: &Snapshot) {
 /// The role that is passed on with the holder's instance profile, where it has one. Never guessed:
 /// a pattern would let every role of the account be passed on.
 async fn role(
-    args: &PolicyArgs,
+    named: Option<&str>,
+    observe: bool,
     aws: &Aws,
     start: &Start,
     snapshot: &Snapshot,
 ) -> Result<Option<String>, Failure> {
-    if let Some(role) = &args.holder_role {
+    if let Some(role) = named {
         fitting_role(role, &snapshot.caller, &start.record)
             .map_err(|refusal| Failure::wrong(Problem::new(refusal.what, refusal.hint)))?;
-        return Ok(Some(role.clone()));
+        return Ok(Some(role.to_owned()));
     }
     let Some(profile) = &start.record.spec.profile else { return Ok(None) };
-    if args.run.operation.observe {
+    if observe {
         return Ok(None);
     }
     match aws.role_of_profile(profile_name(profile)).await {

@@ -1,9 +1,10 @@
 //! rehome keeps a secondary (overlay) IP address alive on EC2.
 //!
 //! The one binary: thin shells around `rehome-core`, each translating one outside thing to the
-//! core's words. Reading order: the command line ([`cli`]), watching ([`run`], with what it reads
-//! first in [`survey`] and what it prints in [`output`]), AWS ([`aws`]), probes ([`icmp`]), the
-//! state file ([`store`]), user data ([`template`]), and the smaller outlets.
+//! core's words. Reading order: the command line ([`cli`]) and the file that stands for many of
+//! them ([`config`]), watching ([`run`], with what it reads first in [`survey`] and what it prints
+//! in [`output`]), AWS ([`aws`]), probes ([`icmp`]), the state file ([`store`]), user data
+//! ([`template`]), and the smaller outlets.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ mod adopt;
 mod aws;
 mod cli;
 mod clock;
+mod config;
 mod doctor;
 mod duration;
 mod fail;
@@ -51,14 +53,15 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let result = match cli.command {
-        Command::Run(args) => run::run(&args),
-        Command::Doctor(args) => doctor::doctor(&args),
-        Command::InstallUnit(args) => run::unit::install_unit(&args),
+        Command::Run(wanted) => run::run(*wanted),
+        Command::CheckConfig(args) => config::check(&args),
+        Command::Doctor(args) => doctor::doctor(*args),
+        Command::InstallUnit(args) => run::unit::install_unit(*args),
         Command::MonitorNet(args) => monitor_net::run(&args),
-        Command::IamPolicy(args) => iam_policy::print(&args),
+        Command::IamPolicy(args) => iam_policy::print(*args),
         Command::Pause(args) => pause::pause(&args),
         Command::Resume(args) => pause::resume(&args),
-        Command::Adopt(args) => adopt::adopt(&args),
+        Command::Adopt(args) => adopt::adopt(*args),
         Command::Why(args) => why::why(&args),
         Command::History(args) => why::history(&args),
         Command::Replay(args) => replay::replay(&args),

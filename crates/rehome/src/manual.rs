@@ -65,7 +65,11 @@ pub(crate) fn man(args: &ManArgs) -> Result<ExitCode, Failure> {
     let mut root = Cli::command().disable_help_subcommand(true);
     root.build();
     let made = fs::create_dir_all(&args.folder);
-    made.and_then(|()| write_pages(&root, &args.folder)).map_err(|error| {
+    let reference = args.folder.join("rehome.toml.5");
+    let written = made
+        .and_then(|()| write_pages(&root, &args.folder))
+        .and_then(|()| fs::write(reference, crate::config::page()));
+    written.map_err(|error| {
         let what = format!("{} can't be written to: {error}", args.folder.display());
         Failure::new(FAILED, Problem::new(what, "name a folder that can be made or written to"))
     })?;

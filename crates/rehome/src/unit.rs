@@ -19,6 +19,9 @@ const TEMPLATE_FLAG: &str = "--user-data-file";
 /// The flag that `StateDirectory=` makes superfluous: nothing else could be written to.
 const STATE_FLAG: &str = "--state-dir";
 
+/// The flag whose file can be read again.
+const CONFIG_FLAG: &str = "--config";
+
 /// What this service may do and reach.
 const RIGHTS: &str = "\
 DynamicUser=yes
@@ -64,6 +67,12 @@ MemoryMax=256M
 TasksMax=64
 ";
 
+/// Room for the many addresses of a file: the last word on a setting counts.
+const ROOM: &str = "\
+MemoryMax=4G
+TasksMax=16384
+";
+
 /// The unit that runs `exe` with `args` (those after the program's name) and `env`.
 ///
 /// Paths in `exe` and behind `--user-data-file` have to be absolute: the unit starts in `/`.
@@ -106,17 +115,25 @@ pub(crate) fn unit(exe: &Path, args: &[String], env: &[(String, String)]) -> Str
         });
     }
     line(&mut text, "ExecStart", &command);
+    let of_file = args.contains(&Arg::Given(CONFIG_FLAG.to_owned()));
+    if of_file {
+        line(&mut text, "ExecReload", "/bin/kill -HUP $MAINPID");
+    }
     text.push('\n');
     text.push_str(RIGHTS);
     text.push_str(SANDBOX);
+    if of_file {
+        text.push_str(ROOM);
+    }
     text.push_str("\n[Install]\nWantedBy=multi-user.target\n");
     text
 }
 
-/// Where the unit for `vip` is installed.
+/// Where the unit is installed: that of one address, or of all addresses of a file.
 #[must_use]
-pub(crate) fn path(vip: Ipv4Addr) -> PathBuf {
-    PathBuf::from(format!("/etc/systemd/system/rehome-{vip}.service"))
+pub(crate) fn path(vip: Option<Ipv4Addr>) -> PathBuf {
+    let name = vip.map_or("rehome".to_owned(), |vip| format!("rehome-{vip}"));
+    PathBuf::from(format!("/etc/systemd/system/{name}.service"))
 }
 
 /// Writes the unit to `path` in one step, readable for everybody as units are.
@@ -290,5 +307,17 @@ mod tests {
             assert!(security.status.success(), "{}", String::from_utf8_lossy(&security.stdout));
         }
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_unit_of_a_file_can_read_it_again_and_has_room() {
+        let args = ["run", "--config", "/etc/rehome/rehome.toml"].map(str::to_owned);
+        let text = unit(Path::new("/usr/local/bin/rehome"), &args, &[]);
+        let start = "ExecStart=/usr/local/bin/rehome run --config /etc/rehome/rehome.toml\n";
+        assert!(text.contains(start), "{text}");
+        assert!(text.contains("ExecReload=/bin/kill -HUP $MAINPID\n"), "{text}");
+        assert!(text.rfind("TasksMax=16384") > text.rfind("TasksMax=64\n"), "{text}");
+        assert!(!text.contains("LoadCredential"), "{text}");
+        assert_eq!(path(None), Path::new("/etc/systemd/system/rehome.service"));
     }
 }

@@ -84,11 +84,35 @@ struct Document<'a> {
     findings: &'a [Finding],
 }
 
+/// The lists of several addresses.
+pub(super) fn text_of_many(all: &[(Vip, Vec<Finding>)], style: Style) -> String {
+    let one =
+        |(vip, findings): &(Vip, Vec<Finding>)| format!("== {vip}\n{}", text(findings, style));
+    all.iter().map(one).collect::<Vec<_>>().join("\n")
+}
+
+/// One document with the documents of several addresses.
+pub(super) fn json_of_many(
+    all: &[(Vip, Vec<Finding>)],
+    exit_code: u8,
+    code_of: impl Fn(Verdict) -> u8,
+) -> String {
+    let one = |(vip, findings): &(Vip, Vec<Finding>)| {
+        let document = document(*vip, findings, code_of(worst(findings)));
+        serde_json::to_value(document).expect("findings are made of plain values")
+    };
+    let addresses: Vec<_> = all.iter().map(one).collect();
+    let whole = serde_json::json!({ "exit_code": exit_code, "addresses": addresses });
+    format!("{whole:#}\n")
+}
+
+fn document(vip: Vip, findings: &[Finding], exit_code: u8) -> Document<'_> {
+    Document { vip: vip.to_string(), verdict: worst(findings), exit_code, findings }
+}
+
 /// One document with all findings.
 pub(super) fn json(vip: Vip, findings: &[Finding], exit_code: u8) -> String {
-    let verdict = worst(findings);
-    let document = Document { vip: vip.to_string(), verdict, exit_code, findings };
-    let text = serde_json::to_string_pretty(&document);
+    let text = serde_json::to_string_pretty(&document(vip, findings, exit_code));
     text.expect("findings are made of plain values") + "\n"
 }
 

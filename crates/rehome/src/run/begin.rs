@@ -2,6 +2,7 @@
 //! for every subnet, and what is printed before watching.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rehome_core::controller::{Controller, Setup};
@@ -15,6 +16,7 @@ use rehome_core::say::{Line, StateSeen};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, timeout};
 
+use super::fleet::Hand;
 use super::prepare::{Prepared, vars};
 use super::recorder::Recorder;
 use super::sources::sources;
@@ -46,40 +48,58 @@ pub(crate) enum Begun {
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hand: Rc<Hand>,
 }
 
 impl Signals {
-    fn new() -> Result<Signals, Failure> {
+    /// Those signals, and the process's own wish that this address be no longer watched.
+    pub(crate) fn new(hand: Rc<Hand>) -> Result<Signals, Failure> {
         let failed = |error| Failure::new(FAILED, Problem::of(&error, None));
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            hand,
         })
     }
 
-    /// Waits for either.
+    /// Tells the process whether a move is under way.
+    pub(crate) fn set_moving(&self, is_moving: bool) {
+        self.hand.is_moving.set(is_moving);
+    }
+
+    /// Waits for any.
     pub(crate) async fn any(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            () = self.hand.end.notified() => {}
         }
     }
 }
 
-pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, Failure> {
-    let mut signals = Signals::new()?;
-    let output = Output::new(args.operation.log_format);
+/// What an address has from its process.
+pub(crate) struct Shared {
+    pub(crate) aws: Aws,
+    /// Whether there is more than one address.
+    pub(crate) several: bool,
+    pub(crate) hand: Rc<Hand>,
+}
+
+pub(crate) async fn begin(
+    args: &RunArgs,
+    prepared: Prepared,
+    Shared { aws, several, hand }: Shared,
+    notify: Option<Notify>,
+) -> Result<Begun, Failure> {
+    let mut signals = Signals::new(hand)?;
+    let output = Output::new(args.operation.log_format, args.vip(), several);
     let mut prober = Prober::open().map_err(|error| unopened(&error))?;
-    let aws = Aws::connect()
-        .await
-        .map_err(|error| Failure::wrong(Problem::of(&error, Some(error.hint().to_owned()))))?;
     let mut order = args.order();
     order.sources =
         sources(order.vip, &args.operation.probe_source).into_iter().flatten().collect();
     if let Some(error) = &prepared.unusable {
         return Err(adopt::proposal(&aws, &order, error).await);
     }
-    let notify = Notify::from_env();
     let mut known = prepared.known.clone();
     let (snapshot, start) = loop {
         let asked = tokio::select! {
@@ -108,7 +128,7 @@ pub(crate) async fn begin(args: &RunArgs, prepared: Prepared) -> Result<Begun, F
         }
     };
     let user_data = render_all(args, &prepared, &start, aws.region())?;
-    tell(&aws, &start);
+    tell(&output, &aws, &start);
     let setup = setup(args, &start, &snapshot, &user_data);
     if !args.operation.observe {
         try_out(&aws, &start, &user_data, &setup.user_data).await?;
@@ -246,10 +266,11 @@ fn render_all(
 }
 
 /// What is told before watching begins. Progress, so not on stdout.
-fn tell(aws: &Aws, start: &Start) {
-    eprintln!("Region {}, endpoint {}", aws.region(), aws.endpoint().unwrap_or("unknown"));
+fn tell(output: &Output, aws: &Aws, start: &Start) {
+    let endpoint = aws.endpoint().unwrap_or("unknown");
+    output.progress(&format!("Region {}, endpoint {endpoint}", aws.region()));
     for note in &start.notes {
-        eprintln!("{note}");
+        output.progress(note);
     }
 }
 

@@ -1,6 +1,6 @@
-//! `rehome install-unit`: the systemd unit of this very command line.
+//! `rehome install-unit`: the systemd unit of this very command line, or of a file.
 
-use std::net::Ipv4Addr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,7 +8,8 @@ use super::prepare;
 use rehome_core::net::Vip;
 
 use crate::cli::UnitArgs;
-use crate::fail::{FAILED, Failure, Problem};
+use crate::config::{One, Wanted};
+use crate::fail::{FAILED, Failure, Problem, WRONG};
 use crate::unit::{install, path, unit};
 
 /// Settings of the environment that the service needs as well; never keys.
@@ -26,16 +27,31 @@ const CARRIED: [&str; 7] = [
 /// PrivateTmp).
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
+/// Where the unit keeps its records (`StateDirectory=`).
+const STATE: &str = "/var/lib/rehome";
+
 /// Prints the unit, and installs it unless only the text was asked for.
-pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
-    prepare::check(&args.run)?;
+pub(crate) fn install_unit(args: UnitArgs) -> Result<ExitCode, Failure> {
     let failed = |error| Failure::new(FAILED, Problem::of(&error, None));
     let exe = std::env::current_exe().map_err(failed)?;
-    let words = words(std::env::args().skip(2), &args.run.user_data_file).map_err(failed)?;
+    let (words, vip) = match args.run {
+        Wanted::Flags(run) => {
+            prepare::check(&run)?;
+            let vip = run.vip();
+            (words(std::env::args().skip(2), &run.user_data_file).map_err(failed)?, Some(vip))
+        }
+        Wanted::File { file, only, debug } => {
+            let (file, all) = of_file(&file, only, debug)?;
+            let mut words = vec!["run".to_owned(), "--config".to_owned(), file];
+            words.extend(only.into_iter().flat_map(|vip| ["--vip".to_owned(), vip.to_string()]));
+            words.extend(debug.then(|| "--debug".to_owned()));
+            (words, only.or_else(|| (all.len() == 1).then(|| all[0].args.vip())))
+        }
+    };
     let env: Vec<(String, String)> = CARRIED
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
-        .chain([session(args.run.vip())])
+        .chain([session(vip)])
         .collect();
     let text = unit(&exe, &words, &env);
     crate::stdout::print(&text)?;
@@ -43,8 +59,7 @@ pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     visible_to_services(&exe)?;
-    let vip: Ipv4Addr = args.run.vip().address;
-    let path = path(vip);
+    let path = path(vip.map(|vip| vip.address));
     install(&text, &path).map_err(|error| {
         let hint = "run it with sudo, or take the text from --print";
         let what = format!("{} can't be written: {error}", path.display());
@@ -59,10 +74,51 @@ pub(crate) fn install_unit(args: &UnitArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A file with its absolute path, and what is in it, if the service can work with that: it reads
+/// the file itself, so that it can do so again.
+fn of_file(file: &Path, only: Option<Vip>, debug: bool) -> Result<(String, Vec<One>), Failure> {
+    let all = Wanted::File { file: file.to_owned(), only, debug }.all()?;
+    let mut problems = Vec::new();
+    let failed = |error| Failure::new(FAILED, Problem::of(&error, None));
+    let absolute = file.canonicalize().map_err(failed)?;
+    problems.extend(unreadable(&absolute));
+    for one in &all {
+        prepare::check(&one.args)?;
+        let template = one.args.user_data_file.canonicalize().map_err(failed)?;
+        problems.extend(unreadable(&template));
+        let state = one.args.operation.state_dir.as_deref();
+        if state.is_some_and(|state| state != Path::new(STATE)) {
+            problems.push(Problem::new(
+                format!("the service can write nowhere but to {STATE}"),
+                "leave `state_dir` out of the file",
+            ));
+        }
+    }
+    problems.dedup();
+    if problems.is_empty() {
+        Ok((absolute.display().to_string(), all))
+    } else {
+        Err(Failure { code: WRONG, problems })
+    }
+}
+
+/// Why the service, a user of its own, can't read a file.
+fn unreadable(file: &Path) -> Option<Problem> {
+    let hidden = HIDDEN.iter().any(|folder| file.starts_with(folder));
+    let mode = file.metadata().map_or(0, |metadata| metadata.mode());
+    (hidden || mode & 0o004 == 0).then(|| {
+        Problem::new(
+            format!("the service, a user of its own, could not read {}", file.display()),
+            "keep it under /etc/rehome, readable for everybody (chmod 644)",
+        )
+    })
+}
+
 /// What CloudTrail calls the session of a role that is assumed by a web identity: who moved a
 /// route is told by its name (AWS SDKs and Tools reference, "Assume role credential provider").
-fn session(vip: Vip) -> (String, String) {
-    ("AWS_ROLE_SESSION_NAME".to_owned(), format!("rehome-{vip}"))
+fn session(vip: Option<Vip>) -> (String, String) {
+    let name = vip.map_or("rehome".to_owned(), |vip| format!("rehome-{vip}"));
+    ("AWS_ROLE_SESSION_NAME".to_owned(), name)
 }
 
 /// Whether our hardened units can run this program.
@@ -112,8 +168,9 @@ mod tests {
 
     #[test]
     fn the_role_session_is_named_after_the_address() {
-        let (_, name) = session("10.0.0.10".parse().unwrap());
+        let (_, name) = session(Some("10.0.0.10".parse().unwrap()));
         assert_eq!(name, "rehome-10.0.0.10");
+        assert_eq!(session(None).1, "rehome");
     }
 
     #[test]

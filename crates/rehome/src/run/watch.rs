@@ -77,6 +77,7 @@ impl Watch {
                 let pending = self.recorder.before(now, &event, &self.controller);
                 let actions = self.controller.handle(now, event);
                 self.recorder.after(pending, &actions);
+                self.signals.set_moving(self.controller.record().moving.is_some());
                 match self.perform(actions, &done, &mut events) {
                     Flow::On => {}
                     Flow::Ended => return self.end(Ok(ExitCode::SUCCESS)).await,
@@ -257,9 +258,7 @@ impl Watch {
     }
 
     async fn end(self, how: Result<ExitCode, Failure>) -> Result<ExitCode, Failure> {
-        if let Some(notify) = &self.notify {
-            notify.stopping();
-        }
+        drop(self.notify);
         if let Some(hook) = self.hook {
             hook.close(LAST_WORDS).await;
         }

@@ -14,7 +14,7 @@ use crate::harness::{
 };
 
 /// A short interval and scaled waits. What is added by a test takes the place of what is here.
-const QUICK: [(&str, &str); 11] = [
+pub(crate) const QUICK: [(&str, &str); 11] = [
     ("--log-format", "json"),
     ("--interval", "200ms"),
     ("--commit-after", "1s"),
@@ -143,6 +143,12 @@ impl<'a> Controller<'a> {
     #[track_caller]
     pub(crate) fn with_defaults(lab: &'a Lab, flags: &[&str]) -> Controller<'a> {
         Controller::spawn(lab, &mission(lab), flags)
+    }
+
+    /// The addresses of a file on the monitor.
+    #[track_caller]
+    pub(crate) fn start_with_file(lab: &'a Lab, file: &str) -> Controller<'a> {
+        Controller::spawn(lab, &["--config".to_owned(), file.to_owned()], &[])
     }
 
     fn spawn(lab: &'a Lab, mission: &[String], flags: &[&str]) -> Controller<'a> {

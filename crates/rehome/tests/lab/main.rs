@@ -19,6 +19,7 @@ mod doctor_account;
 mod doctor_more;
 mod doctor_network;
 mod drift;
+mod fleet;
 mod groups;
 mod guests;
 mod homes;
