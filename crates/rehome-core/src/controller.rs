@@ -106,6 +106,10 @@ pub enum Action {
         call: Call,
         /// Dropped, and answered with [`CallError::NotSent`], when it is later than this.
         not_after: Mono,
+        /// How long it may wait for readings of other VIPs, to be put together with them: none
+        /// where anything depends on it.
+        #[serde(default)]
+        patience: Duration,
     },
     /// Make the record durable before anything behind it is done.
     Persist(Box<Record>),
@@ -215,6 +219,9 @@ pub struct Controller {
 
 /// A call that isn't sent within this time of being decided is dropped: what it rested on is old.
 const SEND_WITHIN: Duration = Duration::from_secs(2);
+
+/// A reading that nothing depends on may wait for this part of the poll interval.
+const PATIENCE_PART: u32 = 4;
 
 /// Between two tries to write a record that couldn't be written; a mutation tries at once.
 const RESAVE_AFTER: Duration = Duration::from_secs(1);
@@ -494,15 +501,32 @@ impl Controller {
                 self.persist();
             }
         }
-        let id = CallId(self.next_call);
-        self.next_call += 1;
-        self.flights.insert(id, Flight { purpose, call: call.clone(), sent: now });
         let ever = mutant::is_alive(Mutant::SendsLate);
-        let not_after = now + if ever { Duration::from_secs(3_600) } else { SEND_WITHIN };
-        self.actions.push(Action::Call { id, call, not_after });
+        let within = if ever { Duration::from_secs(3_600) } else { SEND_WITHIN };
+        self.send(now, purpose, call, within, Duration::ZERO);
         if late && mutates && self.unsaved {
             self.persist();
         }
+    }
+
+    /// Reads something that nothing waits for: it may be put together with readings of others.
+    fn read_at_leisure(&mut self, now: Mono, purpose: Purpose, call: Call) {
+        let patience = self.setup.policy.poll_interval / PATIENCE_PART;
+        self.send(now, purpose, call, SEND_WITHIN + patience, patience);
+    }
+
+    fn send(
+        &mut self,
+        now: Mono,
+        purpose: Purpose,
+        call: Call,
+        within: Duration,
+        patience: Duration,
+    ) {
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        self.flights.insert(id, Flight { purpose, call: call.clone(), sent: now });
+        self.actions.push(Action::Call { id, call, not_after: now + within, patience });
     }
 
     fn in_flight(&self, purpose: &Purpose) -> bool {

@@ -376,7 +376,7 @@ impl World {
                         self.facts.push(Fact::Persisted { process });
                     }
                 }
-                Action::Call { id, call, not_after } => {
+                Action::Call { id, call, not_after, patience: _ } => {
                     self.call(process, id, call, not_after, at, durable);
                 }
                 Action::Note(decision) => {

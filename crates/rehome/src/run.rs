@@ -16,6 +16,7 @@ use crate::fail::Failure;
 mod begin;
 mod fleet;
 pub(crate) mod prepare;
+mod reads;
 mod recorder;
 pub(crate) mod sources;
 pub(crate) mod trial;

@@ -200,25 +200,38 @@ impl Controller {
         }
         let out_of_turn = core::mem::take(&mut self.views.refresh);
         self.views.polled_at = Some(now);
+        let urgent = out_of_turn
+            || self.probing.vip_losses() > 0
+            || self.record.moving.is_some()
+            || self.views.absent > 0
+            || !self.views.readable;
+        for call in self.round(now, out_of_turn) {
+            if urgent {
+                self.call(now, Purpose::Watch, call);
+            } else {
+                self.read_at_leisure(now, Purpose::Watch, call);
+            }
+        }
+    }
+
+    /// Everything that a verdict needs of EC2.
+    fn round(&self, now: Mono, out_of_turn: bool) -> Vec<Call> {
         let (az, id) = (self.record.holder.az.clone(), self.record.holder.instance.clone());
         let vpc = self.record.vpc.clone();
-        self.call(
-            now,
-            Purpose::Watch,
-            Call::Instances { az: az.clone(), ids: [id.clone()].into() },
-        );
+        let mut calls = alloc::vec![Call::Instances { az: az.clone(), ids: [id.clone()].into() }];
         if self.views.absent > 0 {
-            self.call(now, Purpose::Watch, Call::Listed { ids: [id.clone()].into() });
+            calls.push(Call::Listed { ids: [id.clone()].into() });
         }
-        self.call(now, Purpose::Watch, Call::Statuses { az, ids: [id].into() });
-        self.call(now, Purpose::Watch, Call::Tables { vpc: vpc.clone() });
+        calls.push(Call::Statuses { az, ids: [id].into() });
+        calls.push(Call::Tables { vpc: vpc.clone() });
         let (groups, subnets) = self.path_ends();
         let interface = self.setup.near_interface.clone();
-        self.call(now, Purpose::Watch, Call::Path { vpc, groups, subnets, interface });
+        calls.push(Call::Path { vpc, groups, subnets, interface });
         let zones = self.views.zones.as_ref();
         if out_of_turn || zones.is_none_or(|seen| now.since(seen.asked) >= ZONES_EVERY) {
-            self.call(now, Purpose::Watch, Call::Zones);
+            calls.push(Call::Zones);
         }
+        calls
     }
 
     /// The next round after the last one: soon while something is doubtful.

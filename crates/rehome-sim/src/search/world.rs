@@ -232,7 +232,7 @@ impl World {
                     let error = CallError::NotSent("the record can't be written".into());
                     self.due.push_back(Event::CallDone(id, Box::new(Err(error))));
                 }
-                Action::Call { id, call, not_after } => self.send(id, call, not_after),
+                Action::Call { id, call, not_after, .. } => self.send(id, call, not_after),
                 Action::Persist(_) if treatment == Treatment::PersistFails => {
                     if !voided {
                         // Before anything else: what the process believes durable isn't.

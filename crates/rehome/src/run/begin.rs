@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use super::fleet::Hand;
 use super::prepare::{Prepared, vars};
+use super::reads::Reads;
 use super::recorder::Recorder;
 use super::sources::sources;
 use super::trial::try_out;
@@ -82,13 +83,14 @@ pub(crate) struct Shared {
     pub(crate) aws: Aws,
     /// Whether there is more than one address.
     pub(crate) several: bool,
+    pub(crate) reads: Option<Rc<Reads>>,
     pub(crate) hand: Rc<Hand>,
 }
 
 pub(crate) async fn begin(
     args: &RunArgs,
     prepared: Prepared,
-    Shared { aws, several, hand }: Shared,
+    Shared { aws, several, reads, hand }: Shared,
     notify: Option<Notify>,
 ) -> Result<Begun, Failure> {
     let mut signals = Signals::new(hand)?;
@@ -139,6 +141,7 @@ pub(crate) async fn begin(
         controller,
         recorder: Recorder::start(&prepared.directory, order.vip.address),
         aws,
+        reads,
         prober,
         journal: Box::new(prepared.store),
         version: prepared.version,

@@ -16,6 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::begin::{Begun, Shared, Signals, begin};
 use super::prepare::{Prepared, prepare};
+use super::reads::Reads;
 use crate::aws::client::Aws;
 use crate::cli::RunArgs;
 use crate::config::{One, Wanted, of_vip};
@@ -89,10 +90,11 @@ impl Fleet {
         let mut signals = Signals::new(Rc::default())?;
         let mut hangups = self.source.is_some().then(hangups).transpose()?;
         let manager = Manager::from_env();
+        let reads = Reads::of(&aws);
         let mut watching = JoinSet::new();
         let mut ending = false;
         loop {
-            self.begin_ready(&mut watching, &aws, manager.as_ref());
+            self.begin_ready(&mut watching, &aws, &reads, manager.as_ref());
             tokio::select! {
                 ended = watching.join_next() => match ended {
                     Some(ended) => self.on_ended(ended, ending),
@@ -116,13 +118,16 @@ impl Fleet {
         &mut self,
         watching: &mut JoinSet<Ended>,
         aws: &Aws,
+        reads: &Rc<Reads>,
         manager: Option<&Rc<Manager>>,
     ) {
         for (address, prepared) in self.ready.drain(..) {
             let Some(one) = self.wanted.get(&address) else { continue };
             let hand = Rc::new(Hand::default());
             self.running.insert(address.clone(), Rc::clone(&hand));
-            let shared = Shared { aws: aws.clone(), several: self.failures.several, hand };
+            let several = self.failures.several;
+            let reads = several.then(|| Rc::clone(reads));
+            let shared = Shared { aws: aws.clone(), several, reads, hand };
             let (args, notify) = (Rc::clone(&one.args), manager.map(Manager::part));
             watching.spawn_local(async move {
                 let ended = watch_one(&args, prepared, shared, notify).await;

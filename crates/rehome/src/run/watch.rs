@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rehome_core::call::{Call, Reply};
@@ -18,6 +19,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::sleep_until;
 
 use super::begin::{Signals, instant};
+use super::reads::Reads;
 use super::recorder::Recorder;
 use crate::aws::client::Aws;
 use crate::clock;
@@ -45,6 +47,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub(crate) struct Watch {
     pub(crate) controller: Controller,
     pub(crate) aws: Aws,
+    /// Readings are put together with those of the process's other addresses, where it has any.
+    pub(crate) reads: Option<Rc<Reads>>,
     pub(crate) prober: Prober,
     pub(crate) journal: Box<dyn Journal>,
     /// What was read or written last.
@@ -168,8 +172,8 @@ impl Watch {
                     events.push_back(self.pause_event());
                     events.push_back(Event::CallDone(id, Box::new(Err(why))));
                 }
-                Action::Call { id, call, not_after } => {
-                    self.send(id, call, not_after, done.clone());
+                Action::Call { id, call, not_after, patience } => {
+                    self.send(id, call, (not_after, patience), done.clone());
                 }
                 Action::Note(decision) => {
                     tracing::debug!(%decision, "decided");
@@ -205,7 +209,20 @@ impl Watch {
     }
 
     /// Sends a call on a task of its own; its answer comes back as an event.
-    fn send(&self, id: CallId, call: Call, not_after: Mono, done: Sender<Done>) {
+    fn send(
+        &self,
+        id: CallId,
+        call: Call,
+        (not_after, patience): (Mono, Duration),
+        done: Sender<Done>,
+    ) {
+        if let Some(reads) = self.reads.as_ref().filter(|_| !call.mutates()) {
+            let answer = reads.read(call, patience);
+            tokio::task::spawn_local(async move {
+                let _ = done.send((id, answer.await)).await;
+            });
+            return;
+        }
         let aws = self.aws.clone();
         let user_data = match &call {
             Call::Launch(launch) => self.user_data.get(&launch.subnet).cloned(),
