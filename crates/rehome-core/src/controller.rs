@@ -111,6 +111,8 @@ pub enum Action {
         #[serde(default)]
         patience: Duration,
     },
+    /// Send at once whatever reading still waits for others.
+    Hurry,
     /// Make the record durable before anything behind it is done.
     Persist(Box<Record>),
     /// A decision, for the history: made once each time that it or its reason changes.
@@ -220,8 +222,10 @@ pub struct Controller {
 /// A call that isn't sent within this time of being decided is dropped: what it rested on is old.
 const SEND_WITHIN: Duration = Duration::from_secs(2);
 
-/// A reading that nothing depends on may wait for this part of the poll interval.
+/// A reading that nothing depends on may wait for this part of the poll interval, and no longer
+/// than this.
 const PATIENCE_PART: u32 = 4;
+const PATIENCE_MAX: Duration = Duration::from_millis(2_500);
 
 /// Between two tries to write a record that couldn't be written; a mutation tries at once.
 const RESAVE_AFTER: Duration = Duration::from_secs(1);
@@ -511,7 +515,7 @@ impl Controller {
 
     /// Reads something that nothing waits for: it may be put together with readings of others.
     fn read_at_leisure(&mut self, now: Mono, purpose: Purpose, call: Call) {
-        let patience = self.setup.policy.poll_interval / PATIENCE_PART;
+        let patience = (self.setup.policy.poll_interval / PATIENCE_PART).min(PATIENCE_MAX);
         self.send(now, purpose, call, SEND_WITHIN + patience, patience);
     }
 
@@ -540,7 +544,7 @@ impl Controller {
             self.unsaved = true;
         }
         match flight.purpose.clone() {
-            Purpose::Watch => self.on_watched(&flight, result),
+            Purpose::Watch => self.on_watched(now, &flight, result),
             Purpose::Candidate => self.on_candidate(now, &flight, result),
             Purpose::Launch => self.on_launch(now, result),
             Purpose::Lookup => self.on_lookup(now, result),

@@ -376,9 +376,11 @@ impl World {
                         self.facts.push(Fact::Persisted { process });
                     }
                 }
-                Action::Call { id, call, not_after, patience: _ } => {
+                Action::Call { id, call, not_after, patience } => {
+                    let at = at + self.waits(patience);
                     self.call(process, id, call, not_after, at, durable);
                 }
+                Action::Hurry => {}
                 Action::Note(decision) => {
                     self.trace.note(format_args!("process {process} decides: {}", decision))
                 }

@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use ec2_model::{Caller, Ec2, Guest as Seen, Plane};
 use rehome_core::call::{Call, Launch, Reply};
@@ -426,6 +427,12 @@ impl World {
         let call = Box::new(Arriving { call, ..arriving });
         self.push(self.now + 200 * MS, Ev::Arrive { call });
         None
+    }
+
+    /// How long a reading waits for those of other VIPs, where there are any.
+    pub(crate) fn waits(&mut self, patience: Duration) -> u64 {
+        let most = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
+        if self.plan.vips == 1 || most == 0 { 0 } else { self.rng.below(most) }
     }
 
     /// A call reaches EC2, and its answer goes on its way.

@@ -5,12 +5,15 @@
 //! What is wrong is told all at once, each with its line.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use clap::Args;
+use clap::{Args, Command};
+use rehome_core::names::InstanceId;
+use rehome_core::net::Cidr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -163,6 +166,8 @@ struct File<'a> {
     path: &'a Path,
     text: &'a str,
     keys: Vec<Key>,
+    /// What takes the words of an address.
+    command: Command,
     /// With their lines.
     problems: Vec<(usize, Problem)>,
 }
@@ -194,7 +199,8 @@ impl File<'_> {
 }
 
 fn of_text(path: &Path, text: &str) -> Result<Vec<One>, Vec<Problem>> {
-    let mut file = File { path, text, keys: keys(), problems: Vec::new() };
+    let command = RunArgs::augment_args(Command::new("run").no_binary_name(true));
+    let mut file = File { path, text, keys: keys(), command, problems: Vec::new() };
     let table = match DeTable::parse(text) {
         Ok(table) => table,
         Err(error) => {
@@ -235,6 +241,7 @@ fn of_text(path: &Path, text: &str) -> Result<Vec<One>, Vec<Problem>> {
     if vips.is_empty() && file.problems.is_empty() {
         file.wrong(&(0..0), "no address is named", VIP_TABLES);
     }
+    let expected = vips.len();
     let mut all = Vec::new();
     for (span, table) in vips {
         let mut words = common.clone();
@@ -247,6 +254,7 @@ fn of_text(path: &Path, text: &str) -> Result<Vec<One>, Vec<Problem>> {
     }
     find_clashes(&mut file, &all);
     if file.problems.is_empty() {
+        assert_eq!(all.len(), expected, "what isn't taken is told");
         Ok(all.into_iter().map(|(_, one)| one).collect())
     } else {
         Err(file.told())
@@ -257,22 +265,32 @@ const VIP_TABLES: &str = "begin a table for each address with [[vip]]";
 
 /// Two addresses that can't be kept apart.
 fn find_clashes(file: &mut File<'_>, all: &[(Range<usize>, One)]) {
-    let mut told = BTreeSet::new();
-    for (index, (span, One { args, .. })) in all.iter().enumerate() {
-        for (other_span, One { args: other, .. }) in &all[..index] {
-            let (one, two) = (args.vip(), other.vip());
-            let line = file.line(other_span);
-            if one.destination.contains(two.address) || two.destination.contains(one.address) {
-                let what = format!("`address`: {one} is in line {line} already");
-                file.wrong(span, &what, "an address is kept by one table of the file");
-            } else if args.instance_id == other.instance_id && told.insert(&args.instance_id) {
-                // The end of a move ends the instance that lost the address, and with it the other.
-                let what = format!(
-                    "`instance_id`: {} holds the address of line {line} already",
-                    args.instance_id
-                );
-                file.wrong(span, &what, "give each address an instance of its own");
-            }
+    let mut addresses: BTreeMap<Ipv4Addr, &Range<usize>> = BTreeMap::new();
+    let mut blocks: Vec<(Cidr, &Range<usize>)> = Vec::new();
+    let mut holders: BTreeMap<&InstanceId, &Range<usize>> = BTreeMap::new();
+    for (span, One { args, .. }) in all {
+        let vip = args.vip();
+        let mut same = addresses.get(&vip.address).copied();
+        if vip.is_wide() {
+            let inside = |(address, _): &(&Ipv4Addr, _)| vip.destination.contains(**address);
+            same = same.or_else(|| addresses.iter().find(inside).map(|(_, place)| *place));
+        }
+        let around = blocks.iter().find(|(block, _)| block.contains(vip.address));
+        same = same.or_else(|| around.map(|(_, place)| *place));
+        if let Some(place) = same {
+            let what = format!("`address`: {vip} is in line {} already", file.line(place));
+            file.wrong(span, &what, "an address is kept by one table of the file");
+        } else if let Some(place) = holders.get(&args.instance_id) {
+            // The end of a move ends the instance that lost the address, and with it the other.
+            let line = file.line(place);
+            let what =
+                format!("`instance_id`: {} holds the address of line {line}", args.instance_id);
+            file.wrong(span, &what, "give each address an instance of its own");
+        }
+        addresses.entry(vip.address).or_insert(span);
+        holders.entry(&args.instance_id).or_insert(span);
+        if vip.is_wide() {
+            blocks.push((vip.destination, span));
         }
     }
 }

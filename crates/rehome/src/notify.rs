@@ -76,6 +76,15 @@ impl Manager {
         Notify { manager: Rc::clone(self), part: parts.len() - 1 }
     }
 
+    /// The process is alive, though none of its loops watches: they are beginning anew, and EC2
+    /// can't be read, say.
+    pub(crate) fn while_starting(&self) {
+        let watches = self.parts.borrow().iter().any(|part| matches!(part, Part::Watching { .. }));
+        if self.ready.get() && !watches {
+            self.say("WATCHDOG=1");
+        }
+    }
+
     /// The end has begun.
     pub(crate) fn stopping(&self) {
         self.say("STOPPING=1");
@@ -179,8 +188,14 @@ mod tests {
         assert_eq!(heard(&manager), "WATCHDOG=1");
         // One that is begun again is no second readiness.
         loops.pop();
-        all.part().ready();
+        let again = all.part();
+        all.while_starting();
+        assert!(silent(), "one watches, and speaks for itself");
+        again.ready();
         assert!(silent(), "it was ready before");
+        drop((loops, again));
+        all.while_starting();
+        assert_eq!(heard(&manager), "WATCHDOG=1");
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn state(controller: &Controller) -> String {
 /// Whether anything was done but sending probes, reading EC2, and telling how the holder is.
 fn is_telling(actions: &[Action]) -> bool {
     actions.iter().any(|action| match action {
-        Action::Probe { .. } | Action::Persist(_) => false,
+        Action::Probe { .. } | Action::Persist(_) | Action::Hurry => false,
         Action::Call { call, .. } => call.mutates(),
         Action::Note(_) | Action::Exit => true,
         Action::Say(line) => !matches!(line, rehome_core::say::Line::Status { .. }),
@@ -170,7 +170,7 @@ fn is_telling(actions: &[Action]) -> bool {
 fn with_actions(mut shown: Shown, actions: &[Action]) -> Shown {
     for action in actions {
         match action {
-            Action::Probe { .. } | Action::Persist(_) | Action::Exit => {}
+            Action::Probe { .. } | Action::Persist(_) | Action::Hurry | Action::Exit => {}
             Action::Call { call, .. } => shown.calls.push(call.action().to_owned()),
             Action::Note(decision) => shown.decisions.push(ShownDecision::of(decision)),
             Action::Say(line) => shown.lines.push(line.to_string()),

@@ -71,6 +71,7 @@ TasksMax=64
 const ROOM: &str = "\
 MemoryMax=4G
 TasksMax=16384
+LimitNOFILE=262144
 ";
 
 /// The unit that runs `exe` with `args` (those after the program's name) and `env`.

@@ -13,19 +13,20 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Controller, Flight, Purpose, Wakeup};
+use super::{Action, Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
 use crate::fault::{CallError, ErrorClass};
 use crate::mutant::{self, Mutant};
-use crate::names::{Az, GroupId, InstanceId, InterfaceId, TableId};
+use crate::names::{Az, GroupId, InstanceId, TableId};
 use crate::placement::table_of;
 use crate::say::{Line, StateSeen};
 use crate::time::Mono;
 use crate::verdict::{HolderSeen, Seen};
 use crate::world::{
-    Effect, Instance, InstanceState, PathPart, Route, RouteState, RouteTable, Status, Target, Zone,
+    Effect, Instance, InstanceState, PathPart, Route, RouteTable, Status, Target, Zone,
 };
 
+mod routes;
 mod way;
 
 /// Lost probes in a row that make EC2 be asked out of turn.
@@ -60,6 +61,9 @@ pub(super) struct Views {
     impaired: Option<Seen<Option<String>>>,
     pub(super) tables: Option<Seen<Vec<RouteTable>>>,
     path: Option<Seen<Vec<PathPart>>>,
+    /// When the newest part of `path` came: EC2 may have been asked for it only shortly before.
+    #[serde(default)]
+    path_came: Option<Mono>,
     /// Whether `path` is known to be what the record has as the path that works: compared once,
     /// and not after every event.
     #[serde(skip)]
@@ -74,6 +78,9 @@ pub(super) struct Views {
     suspected_at: Option<Mono>,
     readable: bool,
     refresh: bool,
+    /// Whether what is under way was asked to hurry.
+    #[serde(default)]
+    hurried: bool,
 }
 
 /// What has to be the same in two readings before somebody without a past launches anything.
@@ -195,7 +202,14 @@ impl Controller {
             self.say_once(Line::Suspect { evidence });
         }
         let due = self.poll_due();
-        if self.in_flight(&Purpose::Watch) || (now < due && !self.views.refresh) {
+        if self.in_flight(&Purpose::Watch) {
+            if self.views.refresh && !core::mem::replace(&mut self.views.hurried, true) {
+                self.actions.push(Action::Hurry);
+            }
+            return;
+        }
+        self.views.hurried = false;
+        if now < due && !self.views.refresh {
             return;
         }
         let out_of_turn = core::mem::take(&mut self.views.refresh);
@@ -265,7 +279,12 @@ impl Controller {
         (groups, subnets)
     }
 
-    pub(super) fn on_watched(&mut self, flight: &Flight, result: Result<Reply, CallError>) {
+    pub(super) fn on_watched(
+        &mut self,
+        now: Mono,
+        flight: &Flight,
+        result: Result<Reply, CallError>,
+    ) {
         if !self.concerns_holder(&flight.call) {
             return;
         }
@@ -298,12 +317,14 @@ impl Controller {
                 if let Some(Seen { what: Ok(known), .. }) = &mut self.views.path {
                     known.retain(|part| parts.iter().all(|other| other.name != part.name));
                     known.extend(parts);
+                    self.views.path_came = Some(now);
                     self.views.path_works = self.record.path == *known;
                 }
             }
             Ok(Reply::Path(mut parts)) => {
                 parts.extend(self.table_parts());
                 self.views.path_works = self.record.path == parts;
+                self.views.path_came = Some(now);
                 self.views.path = Some(Seen { asked: flight.sent, what: Ok(parts) });
             }
             Ok(Reply::Zones(zones)) => {
@@ -459,17 +480,22 @@ impl Controller {
     }
 
     /// The path as it is while the VIP answers is the path that works; an answer counts only when
-    /// it came after the reading, or a group closed in between would pass for a working one.
+    /// its probe was sent after the reading came, or a group closed in between would pass for a
+    /// working one.
     fn note_what_works(&mut self, now: Mono) {
         if self.views.path_works {
             return;
         }
-        let Some(Seen { asked, what: Ok(parts) }) = &self.views.path else { return };
+        let (Some(came), Some(Seen { what: Ok(parts), .. })) =
+            (self.views.path_came, &self.views.path)
+        else {
+            return;
+        };
         let first = self.record.path.is_empty();
         let answered = self.probing.vip_answered_at();
         let healthy = self.vip_answers(now) && self.probing.vip_losses() == 0;
-        let after = answered.is_some_and(|at| at > *asked + self.setup.policy.timeout);
-        let proven = after || (first && answered.is_some_and(|at| at > *asked));
+        let after = answered.is_some_and(|at| at > came + self.setup.policy.timeout);
+        let proven = after || (first && answered.is_some_and(|at| at > came));
         if !healthy || !proven {
             return;
         }
@@ -494,71 +520,6 @@ impl Controller {
             self.record.spec = spec;
             self.unsaved = true;
         }
-    }
-
-    /// Our routes by the last reading: the tables where something is wrong.
-    pub(super) fn routes_seen(&self) -> Option<Seen<Vec<TableId>>> {
-        // A move puts them right by itself.
-        if self.record.moving.is_some() {
-            return Some(Seen { asked: self.now, what: Ok(Vec::new()) });
-        }
-        let seen = self.views.tables.as_ref()?;
-        let what = seen
-            .what
-            .as_ref()
-            .map_err(Clone::clone)
-            .map(|tables| self.wrong_routes(tables, &self.record.holder.interface));
-        Some(Seen { asked: seen.asked, what })
-    }
-
-    /// Tables of the route set whose route isn't active to `interface`. A blackhole that leads
-    /// there says that the instance is off, which is not the route's fault.
-    pub(super) fn wrong_routes(
-        &self,
-        tables: &[RouteTable],
-        interface: &InterfaceId,
-    ) -> Vec<TableId> {
-        let right = |table: &RouteTable| {
-            table.route(self.record.vip.destination).is_some_and(|route| match &route.target {
-                Target::Interface { id, .. } => id == interface,
-                Target::Other(_) => false,
-            })
-        };
-        let known = |id: &&TableId| tables.iter().any(|table| table.id == **id);
-        self.record
-            .route_set
-            .iter()
-            .filter(known)
-            .filter(|id| !tables.iter().any(|table| table.id == **id && right(table)))
-            .cloned()
-            .collect()
-    }
-
-    /// Whether every route of the set leads to `interface` and is active.
-    pub(super) fn all_routed(&self, tables: &[RouteTable], interface: &InterfaceId) -> bool {
-        let active = |id: &TableId| {
-            tables
-                .iter()
-                .find(|table| table.id == *id)
-                .and_then(|table| table.route(self.record.vip.destination))
-                .is_some_and(|route| {
-                    route.state == RouteState::Active
-                        && matches!(&route.target, Target::Interface { id, .. } if id == interface)
-                })
-        };
-        self.record.route_set.iter().all(active)
-    }
-
-    /// Whether any route of the set leads to `interface`.
-    pub(super) fn any_routed(&self, tables: &[RouteTable], interface: &InterfaceId) -> bool {
-        let leads = |table: &RouteTable| {
-            let route = table.route(self.record.vip.destination);
-            matches!(
-                route.map(|route| &route.target),
-                Some(Target::Interface { id, .. }) if id == interface
-            )
-        };
-        tables.iter().any(|table| self.record.route_set.contains(&table.id) && leads(table))
     }
 
     /// EC2's word on the holder, for the status line.

@@ -57,6 +57,19 @@ fn a_dead_holder_is_replaced_in_the_next_az_and_the_lines_are_the_missions() {
 }
 
 #[test]
+fn readings_wait_for_others_only_while_nothing_depends_on_them() {
+    let mut world = World::new();
+    world.run(secs(60));
+    assert!(world.at_leisure.0 > 0, "a round in ten seconds, all well");
+    world.kill("i-0000000a");
+    world.run(secs(2));
+    world.at_leisure = (0, 0);
+    world.run(secs(7));
+    assert_eq!(world.at_leisure.0, 0, "a silent address, then a move");
+    assert!(world.at_leisure.1 > 0);
+}
+
+#[test]
 fn twenty_percent_loss_on_every_path_moves_nothing() {
     let mut world = World::new();
     world.loss_percent = 20;

@@ -247,7 +247,7 @@ impl World {
                     return;
                 }
                 Action::Persist(record) => self.durable = Arc::from(record),
-                Action::Note(_) => {}
+                Action::Note(_) | Action::Hurry => {}
                 Action::Say(line) => self.hear(&line),
                 Action::Exit => {
                     self.controller = None;

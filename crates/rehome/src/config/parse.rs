@@ -5,8 +5,8 @@ use std::error::Error as _;
 use std::ops::Range;
 use std::rc::Rc;
 
+use clap::FromArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Command, FromArgMatches};
 use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
@@ -107,10 +107,9 @@ pub(super) fn command_line(
     span: &Range<usize>,
     mut words: Words,
 ) -> Option<One> {
-    let command = RunArgs::augment_args(Command::new("run").no_binary_name(true));
     loop {
         let spoken = words.given.values().flat_map(|(_, spoken)| spoken.clone());
-        let matched = command.clone().try_get_matches_from(spoken);
+        let matched = file.command.try_get_matches_from_mut(spoken);
         let error = match matched.and_then(|matches| RunArgs::from_arg_matches(&matches)) {
             Ok(args) => {
                 let spoken = words.given.into_iter().map(|(key, (_, spoken))| (key, spoken));
@@ -139,13 +138,17 @@ pub(super) fn command_line(
 }
 
 fn missing(file: &mut File<'_>, span: &Range<usize>, words: &Words) {
-    let is_missing = |key: &&Key| {
-        let named = words.given.contains_key(&key.name) || words.wrong.contains(&key.name);
-        key.is_required() && !named
-    };
-    for key in file.keys.iter().filter(is_missing).cloned().collect::<Vec<_>>() {
+    for key in file.keys.iter().filter(|key| key.is_required()).cloned().collect::<Vec<_>>() {
         let hint = format!("accepted: {}; {}", key.accepts(), key.help());
-        file.wrong(span, &format!("`{}` is missing", key.name), hint);
+        match words.given.get(&key.name) {
+            Some((place, spoken)) if spoken.is_empty() => {
+                file.wrong(place, &format!("`{}` is empty", key.name), hint);
+            }
+            None if !words.wrong.contains(&key.name) => {
+                file.wrong(span, &format!("`{}` is missing", key.name), hint);
+            }
+            Some(_) | None => {}
+        }
     }
 }
 

@@ -68,11 +68,23 @@ fn what_is_wrong_is_told_with_line_key_what_is_accepted_and_a_hint() {
         (&format!("[defaults]\naddress = \"10.0.0.1/32\"\n{ONE}"), 2, "can't stand", "in [[vip]]"),
         (&format!("[defaults]\ninterval = \"5\"\n{ONE}"), 2, "`5` is not a duration", "like"),
         (&format!("[vip]\naddress = 1\n{}", ""), 1, "not a list of tables", "[[vip]]"),
+        (
+            &ONE.replace("[\"sg-0123456789abcdef0\"]", "[]"),
+            5,
+            "`security_group` is empty",
+            "Security group",
+        ),
+        (
+            &format!("{ONE}{}", ONE.replace("10/32", "8/29\"\nprobe_address = \"10.0.0.9")),
+            8,
+            "is in line 2 already",
+            "one table",
+        ),
         (&format!("{ONE}{ONE}"), 8, "10.0.0.10 is in line 2 already", "one table"),
         (
             &format!("{ONE}{}", ONE.replace("10.0.0.10", "10.0.0.11")),
             8,
-            "holds the address of line 2 already",
+            "holds the address of line 2",
             "an instance of its own",
         ),
     ] {

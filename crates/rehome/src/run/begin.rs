@@ -13,7 +13,6 @@ use rehome_core::preflight::{Order, Snapshot, Start, assess};
 use rehome_core::probe::Hearing;
 use rehome_core::record::Record;
 use rehome_core::say::{Line, StateSeen};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, timeout};
 
 use super::fleet::Hand;
@@ -45,39 +44,6 @@ pub(crate) enum Begun {
     Ended,
 }
 
-/// The signals that end rehome.
-pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hand: Rc<Hand>,
-}
-
-impl Signals {
-    /// Those signals, and the process's own wish that this address be no longer watched.
-    pub(crate) fn new(hand: Rc<Hand>) -> Result<Signals, Failure> {
-        let failed = |error| Failure::new(FAILED, Problem::of(&error, None));
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
-            hand,
-        })
-    }
-
-    /// Tells the process whether a move is under way.
-    pub(crate) fn set_moving(&self, is_moving: bool) {
-        self.hand.is_moving.set(is_moving);
-    }
-
-    /// Waits for any.
-    pub(crate) async fn any(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            () = self.hand.end.notified() => {}
-        }
-    }
-}
-
 /// What an address has from its process.
 pub(crate) struct Shared {
     pub(crate) aws: Aws,
@@ -93,7 +59,6 @@ pub(crate) async fn begin(
     Shared { aws, several, reads, hand }: Shared,
     notify: Option<Notify>,
 ) -> Result<Begun, Failure> {
-    let mut signals = Signals::new(hand)?;
     let output = Output::new(args.operation.log_format, args.vip(), several);
     let mut prober = Prober::open().map_err(|error| unopened(&error))?;
     let mut order = args.order();
@@ -106,7 +71,7 @@ pub(crate) async fn begin(
     let (snapshot, start) = loop {
         let asked = tokio::select! {
             biased;
-            () = signals.any() => return Ok(ended(&output, args)),
+            () = hand.end.notified() => return Ok(ended(&output, args)),
             result = survey(&aws, &order, known.as_ref()) => result,
         };
         match asked {
@@ -123,7 +88,7 @@ pub(crate) async fn begin(
                 }
                 let next = tokio::time::sleep(SURVEY_EVERY);
                 tokio::select! {
-                    () = signals.any() => return Ok(ended(&output, args)),
+                    () = hand.end.notified() => return Ok(ended(&output, args)),
                     () = next => {}
                 }
             }
@@ -149,7 +114,7 @@ pub(crate) async fn begin(
         output,
         hook,
         notify,
-        signals,
+        hand,
         user_data,
         vip: order.vip,
     })))

@@ -17,7 +17,7 @@ use rehome_core::fault::CallError;
 use rehome_core::names::InstanceId;
 use tokio::sync::oneshot::{Sender, channel};
 use tokio::task::spawn_local;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::aws::client::Aws;
 
@@ -34,8 +34,8 @@ type Fetch = Box<dyn Fn(Call) -> Pin<Box<dyn Future<Output = Answer>>>>;
 pub(crate) struct Reads {
     fetch: Fetch,
     waiting: RefCell<Vec<(Call, Sender<Answer>)>>,
-    /// Whether what waits will be sent without anything more.
-    is_due: Cell<bool>,
+    /// When what waits is sent without anything more.
+    due: Cell<Option<Instant>>,
 }
 
 /// Readings that one call answers.
@@ -55,7 +55,7 @@ impl Reads {
     }
 
     fn by(fetch: Fetch) -> Rc<Reads> {
-        Rc::new(Reads { fetch, waiting: RefCell::default(), is_due: Cell::new(false) })
+        Rc::new(Reads { fetch, waiting: RefCell::default(), due: Cell::new(None) })
     }
 
     /// Asks, after `patience` at the latest; the answer is an error where the process ends first.
@@ -66,10 +66,10 @@ impl Reads {
     ) -> impl Future<Output = Answer> + use<> {
         let (sender, answer) = channel();
         self.waiting.borrow_mut().push((call, sender));
-        if patience.is_zero() {
-            // Not before the others of the same moment are there.
-            self.send_after(Duration::ZERO);
-        } else if !self.is_due.replace(true) {
+        let by = Instant::now() + patience;
+        if self.due.get().is_none_or(|due| by < due) {
+            self.due.set(Some(by));
+            // At once is not before the others of the same moment are there.
             self.send_after(patience);
         }
         async { answer.await.unwrap_or_else(|_| Err(CallError::NotSent("the end".to_owned()))) }
@@ -86,8 +86,8 @@ impl Reads {
     }
 
     /// Sends everything that waits.
-    fn send(&self) {
-        self.is_due.set(false);
+    pub(crate) fn send(&self) {
+        self.due.set(None);
         let waiting = self.waiting.take();
         for batch in batches(waiting) {
             let answer = (self.fetch)(batch.call);

@@ -18,7 +18,8 @@ use rehome_core::time::Mono;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::sleep_until;
 
-use super::begin::{Signals, instant};
+use super::begin::instant;
+use super::fleet::Hand;
 use super::reads::Reads;
 use super::recorder::Recorder;
 use crate::aws::client::Aws;
@@ -57,7 +58,7 @@ pub(crate) struct Watch {
     pub(crate) output: Output,
     pub(crate) hook: Option<Hook>,
     pub(crate) notify: Option<Notify>,
-    pub(crate) signals: Signals,
+    pub(crate) hand: Rc<Hand>,
     pub(crate) user_data: BTreeMap<SubnetId, String>,
     pub(crate) vip: Vip,
     pub(crate) recorder: Recorder,
@@ -81,7 +82,7 @@ impl Watch {
                 let pending = self.recorder.before(now, &event, &self.controller);
                 let actions = self.controller.handle(now, event);
                 self.recorder.after(pending, &actions);
-                self.signals.set_moving(self.controller.record().moving.is_some());
+                self.hand.is_moving.set(self.controller.record().moving.is_some());
                 match self.perform(actions, &done, &mut events) {
                     Flow::On => {}
                     Flow::Ended => return self.end(Ok(ExitCode::SUCCESS)).await,
@@ -114,7 +115,7 @@ impl Watch {
                 answers.iter().map(|answer| (ProbeId(answer.probe), answer.at)).collect(),
             ),
             Some((id, result)) = came.recv() => Event::CallDone(id, Box::new(result)),
-            () = self.signals.any() => Event::Stop,
+            () = self.hand.end.notified() => Event::Stop,
             () = sleep_until(instant(at, now)) => Event::Tick,
         }
     }
@@ -174,6 +175,11 @@ impl Watch {
                 }
                 Action::Call { id, call, not_after, patience } => {
                     self.send(id, call, (not_after, patience), done.clone());
+                }
+                Action::Hurry => {
+                    if let Some(reads) = &self.reads {
+                        reads.send();
+                    }
                 }
                 Action::Note(decision) => {
                     tracing::debug!(%decision, "decided");

@@ -142,6 +142,8 @@ fn a_hangup_reads_the_file_again_and_changes_what_can_be_changed_safely() {
     reload(&lab, &controller, "interval = 5", "Not reloaded: everything goes on as before");
     let elsewhere = format!("state_dir = \"/var/tmp/elsewhere\"\n{text}");
     reload(&lab, &controller, &elsewhere, "Not reloaded: everything goes on as before");
+    let untemplated = text.replace(TEMPLATE_PATH, "/var/tmp/no-such-template");
+    reload(&lab, &controller, &untemplated, "Not reloaded: everything goes on as before");
     controller.never(&["stopping"]);
     // One key of one address: that one begins anew.
     let changed = format!("{text}fall = 4\n");

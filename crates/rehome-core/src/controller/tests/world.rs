@@ -111,6 +111,8 @@ pub(super) struct Machine {
 }
 
 pub(super) struct World {
+    /// Readings that could wait for others, and those that couldn't.
+    pub(super) at_leisure: (usize, usize),
     pub(super) now: Mono,
     pub(super) controller: Option<Controller>,
     pub(super) setup: Setup,
@@ -254,6 +256,7 @@ impl World {
         let route_set: Vec<TableId> =
             ["rtb-00000001", "rtb-00000002"].iter().map(|t| t.parse().unwrap()).collect();
         let mut world = World {
+            at_leisure: (0, 0),
             now: Mono(10_000_000_000),
             controller: None,
             setup,
@@ -482,7 +485,10 @@ impl World {
                 );
             }
             Action::Call { id, call, .. } if self.springs(id, &call) => {}
-            Action::Call { id, call, .. } => {
+            Action::Call { id, call, patience, .. } => {
+                let waits = usize::from(!patience.is_zero());
+                self.at_leisure.0 += waits;
+                self.at_leisure.1 += 1 - waits;
                 let result = self.answer(&call);
                 self.later(200, Event::CallDone(id, Box::new(result)));
             }
@@ -491,6 +497,7 @@ impl World {
                 self.later(0, Event::NotPersisted);
             }
             Action::Persist(record) => self.record = *record,
+            Action::Hurry => {}
             Action::Note(decision) => self.decisions.push(*decision),
             Action::Say(line) => self.lines.push(line.to_string()),
             Action::Exit => self.stopped = true,
