@@ -92,6 +92,7 @@ impl Fleet {
         let address = one.address().to_owned();
         match prepare(&one.args) {
             Ok(prepared) => {
+                self.later.remove(&address);
                 self.failures.by_address.remove(&address);
                 self.ready.push((address.clone(), prepared));
             }
@@ -284,7 +285,6 @@ impl Fleet {
                 let how = if changes.is_some() { "tried again" } else { "added" };
                 debug_assert!(running.is_none(), "what runs is wanted or ending");
                 eprintln!("Reload: {address} {how}");
-                self.later.remove(&address);
                 self.prepare(one);
                 1
             }
