@@ -90,7 +90,9 @@ fn run(args: &ReplayArgs) -> Result<Document, Failure> {
                 }
                 document.version = head.version;
                 begun.get_or_insert(head.clocks.mono);
-                present = Some((head.controller, head.clocks));
+                let controller = serde_json::from_value(head.controller)
+                    .map_err(|error| damaged(args, format!("line {number}: {error}")))?;
+                present = Some((controller, head.clocks));
             }
             (Entry::Step(_), None) => {
                 return Err(damaged(args, "it doesn't begin with a controller".to_owned()));
@@ -196,5 +198,27 @@ fn print_step(step: &Shown) {
     }
     if step.differs {
         println!("    DIFFERS from what was done then");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_of_another_form_is_told_apart_from_a_damaged_one() {
+        let file = std::env::temp_dir().join(format!("rehome-replay-{}.jsonl", std::process::id()));
+        for (format, said) in [(1, "it has format 1, and 2 is understood"), (2, "line ")] {
+            let clocks = serde_json::json!({ "mono": 0, "unix": 0 });
+            let head = serde_json::json!({
+                "format": format, "version": "0", "clocks": clocks, "controller": {},
+            });
+            let line = serde_json::json!({ "head": head }).to_string();
+            std::fs::write(&file, line + "\n").unwrap();
+            let failed = replay(&ReplayArgs { file: file.clone(), all: false, json: false });
+            let what = failed.unwrap_err().problems.remove(0).what;
+            assert!(what.contains(said), "{what}");
+        }
+        std::fs::remove_file(&file).unwrap();
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::redact::Redactor;
 
 /// The form of the lines.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// The version that writes them.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -32,7 +32,8 @@ pub(crate) struct Head {
     pub(crate) format: u32,
     pub(crate) version: String,
     pub(crate) clocks: Clocks,
-    pub(crate) controller: Controller,
+    /// A controller, if the format is ours.
+    pub(crate) controller: Value,
 }
 
 /// One event that was handled.
