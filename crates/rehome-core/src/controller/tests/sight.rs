@@ -342,3 +342,17 @@ fn a_way_that_was_opened_here_and_closed_there_is_held() {
     assert_eq!(world.launches(), 0, "{}", world.tail());
     assert!(world.has_line("the path is closed"), "{}", world.tail());
 }
+
+#[test]
+fn an_answer_from_before_the_reading_came_proves_no_path() {
+    let mut world = World::new();
+    world.run(secs(60));
+    // Read while it closes: the pings under way still pass, the next ones don't.
+    world.run(Duration::from_millis(9_500));
+    world.path_lines = alloc::vec![];
+    world.run(Duration::from_millis(1_600));
+    world.path_open = false;
+    world.run(secs(300));
+    assert_eq!(world.launches(), 0, "{}", world.tail());
+    assert!(world.has_line("the path is closed"), "{}", world.tail());
+}
