@@ -22,6 +22,9 @@ pub(super) enum Darkness<'a> {
     Unsendable(&'a str),
     /// Every control target is silent as well.
     Unwitnessed(&'a [Ipv4Addr]),
+    /// It was found dark, and nothing has shown since that it isn't: what is forgotten in the dark,
+    /// for one reason or another, is no light.
+    Lasting,
 }
 
 impl fmt::Display for Darkness<'_> {
@@ -32,6 +35,7 @@ impl fmt::Display for Darkness<'_> {
                 let targets = crate::verdict::list(targets.iter());
                 write!(f, "no control target answers ({targets})")
             }
+            Darkness::Lasting => f.write_str("nothing has been heard since"),
         }
     }
 }
@@ -42,7 +46,18 @@ impl Controller {
         if self.vip_answers(now) {
             return None;
         }
-        self.probing.unsendable().map(Darkness::Unsendable).or_else(|| self.no_witness(now))
+        let found = self.probing.unsendable().map(Darkness::Unsendable);
+        let lasting = || (self.blind && !self.is_lit(now)).then_some(Darkness::Lasting);
+        found.or_else(|| self.no_witness(now)).or_else(lasting)
+    }
+
+    /// Whether something shows that probes leave, and would be answered.
+    fn is_lit(&self, now: Mono) -> bool {
+        if self.setup.controls.is_empty() {
+            return self.probing.leaves();
+        }
+        let control = self.probing.control(Mono(0), Mono(0), &self.setup.policy, now);
+        control == Hearing::Answers || mutant::is_alive(Mutant::ActsWhileBlind)
     }
 
     /// That every control target is silent, where any is configured.

@@ -254,6 +254,11 @@ impl Probing {
         why
     }
 
+    /// Whether a probe to the VIP has left lately, from any source: it came back, or was lost.
+    pub(super) fn leaves(&self) -> bool {
+        self.vip_logs().any(|log| log.losses() > 0 || log.answered_at().is_some())
+    }
+
     /// A primary address; silence there is evidence only where it has answered before.
     pub(super) fn primary(&self, home: &Home, policy: &Policy, now: Mono) -> Hearing {
         let Some(log) = self.primary_log(&home.instance) else {

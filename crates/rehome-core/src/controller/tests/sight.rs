@@ -227,6 +227,39 @@ fn who_cant_send_at_all_changes_nothing_even_where_ec2_tells_of_a_lost_route() {
     world.assert_all_routed("i-0000000a");
 }
 
+/// Found by the search of small worlds: the first reading of EC2 after failed ones makes what was
+/// lost before it count for nothing, and a moment later something was changed in the dark.
+#[test]
+fn whatever_is_forgotten_in_the_dark_is_no_light() {
+    let deaf: fn(&mut World) = cut_off;
+    let mute: fn(&mut World) = |world| world.unsendable = alloc::vec![None];
+    let unread: fn(&mut World) = |world| {
+        world.api_error = Some("RequestLimitExceeded");
+        world.run(secs(60));
+        world.api_error = None;
+    };
+    let asleep: fn(&mut World) = |world| world.sleep(secs(10));
+    for (witnessed, dark) in [(true, deaf), (true, mute), (false, mute)] {
+        for forget in [unread, asleep] {
+            let mut world = if witnessed { with_control() } else { World::new() };
+            world.run(secs(60));
+            dark(&mut world);
+            world.run(secs(20));
+            world.mutations.clear();
+            world.tables.insert("rtb-00000002".parse().unwrap(), None);
+            forget(&mut world);
+            world.run(secs(120));
+            assert_eq!(world.mutations, Vec::<String>::new(), "{:#?}", world.lines);
+            assert!(!world.has_line("No longer blind"), "{:#?}", world.lines);
+            world.path_open = true;
+            world.unsendable.clear();
+            world.run(secs(60));
+            assert!(world.has_line("No longer blind"), "{:#?}", world.lines);
+            world.assert_all_routed("i-0000000a");
+        }
+    }
+}
+
 #[test]
 fn a_reading_older_than_three_polls_is_no_evidence() {
     let mut world = World::new();
