@@ -136,8 +136,7 @@ impl Controller {
         if moving.cut_to.is_none() && moving.attempt.is_none() {
             // AWS gave nothing: a shortage of an hour isn't to cost the moves of a day. (A move out
             // of an impaired zone may not have been counted.)
-            let fruitless = moving.launches == 0 && self.record.lost_launches.is_empty();
-            if fruitless && moving.reason != Reason::AzImpaired {
+            if moving.launches == 0 && moving.reason != Reason::AzImpaired {
                 self.record.moves.pop();
             }
             self.record.moving = None;

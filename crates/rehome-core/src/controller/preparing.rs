@@ -5,7 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{Controller, Purpose};
@@ -312,11 +312,22 @@ impl Controller {
     fn drop_attempt(&mut self, now: Mono) {
         let since = self.unix(now);
         let attempt = self.record.moving.as_mut().and_then(|moving| moving.attempt.take());
-        let forgets = mutant::is_alive(Mutant::ForgetsLostLaunch);
-        if let Some(attempt) = attempt.filter(|attempt| attempt.maybe_sent && !forgets) {
-            self.record.lost_launches.push(LostLaunch { token: attempt.token, since });
+        if let Some(attempt) = attempt.filter(|attempt| attempt.maybe_sent) {
+            self.lose_launch(attempt.token, since);
         }
         self.unsaved = true;
+    }
+
+    /// A call without an answer may still be on its way, and what it may bring is paid for: it is
+    /// one of the launches of its move.
+    fn lose_launch(&mut self, token: String, since: Unix) {
+        if mutant::is_alive(Mutant::ForgetsLostLaunch) {
+            return;
+        }
+        if let Some(moving) = &mut self.record.moving {
+            moving.launches += 1;
+        }
+        self.record.lost_launches.push(LostLaunch { token, since });
     }
 
     /// Looks for the instances of launches that were given up, until they can't turn up any more.
@@ -505,11 +516,8 @@ impl Controller {
         self.token_in_doubt = false;
         self.retry_at.remove(LAUNCH);
         let Some(attempt) = attempt else { return };
-        // A call without an answer may still be on its way.
-        let forgets = mutant::is_alive(Mutant::ForgetsLostLaunch);
-        if attempt.maybe_sent && attempt.instance.is_none() && !forgets {
-            let since = self.unix(now);
-            self.record.lost_launches.push(LostLaunch { token: attempt.token.clone(), since });
+        if attempt.maybe_sent && attempt.instance.is_none() {
+            self.lose_launch(attempt.token.clone(), self.unix(now));
         }
         if let Some(id) = attempt.instance.clone() {
             self.record.remember_former(&id);

@@ -267,6 +267,28 @@ fn an_instance_of_the_same_token_in_another_zone_is_not_this_launchs() {
     assert_eq!(world.az_of(world.holder().as_str()), az("us-east-1b"));
 }
 
+/// Found by the search of small worlds: once such a launch was given up, its move counted for
+/// nothing, and another one was free.
+#[test]
+fn a_launch_that_may_have_left_is_paid_for_even_when_it_is_refused_later() {
+    let mut w = World::new();
+    w.run(secs(30));
+    let mut sent = 0;
+    w.fault = Some(Box::new(move |call, _| {
+        let Call::Launch(_) = call else { return None };
+        sent += 1;
+        let code = "UnauthorizedOperation".to_string();
+        let refused = CallError::Refused { code, message: String::new() };
+        let unknown = CallError::NoAnswer("timeout".to_string());
+        Some((if sent % 2 == 1 { unknown } else { refused }, false))
+    }));
+    w.kill("i-0000000a");
+    w.run(secs(6 * 3_600));
+    let policy = &w.setup.policy;
+    let paid_for = u64::from(policy.moves_per_day * policy.launches_max);
+    assert!((1..=paid_for).contains(&w.record.attempts), "{}: {}", w.record.attempts, w.tail());
+}
+
 /// Found by seed 1887 of the simulator: the VIP came to answer from a candidate that had been given
 /// up, and the one that was being prepared by then was forgotten.
 #[test]
