@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use rehome_core::record::Disposal;
+
 use super::knobs::MOVES_MAX;
 use super::law::{Broken, Law};
 use super::steps::{is_settled, pass, see, set_paused};
-use super::truth::Life;
+use super::truth::{Life, scene};
 use super::world::{Sight, World};
 
 /// Steps within which the VIP has to be served: a move takes about 60, a hold 10.
@@ -39,18 +41,24 @@ pub(super) fn ends_badly(from: &World) -> Option<Broken> {
     Some(Law::NotServed.broken(how))
 }
 
-/// Whether every table leads to a candidate that was given up, and the VIP answers from it. A route
-/// call of an earlier process landed late, and the reading that cancelled the move was behind it.
-/// From then on it looks as if somebody else had moved the address: it is held, people are told,
-/// and the candidate, being led to, is never ended.
+/// Whether every table leads to another one than the holder, from which the VIP answers: it is
+/// served, held, and people are told.
+///
+/// Either a person pointed the routes back to a former holder that recovered and that is left to
+/// them; or a route call of an earlier process to a candidate that was given up landed late, the
+/// reading that cancelled the move was behind it, and since it looks as if somebody else had moved
+/// the address the candidate, being led to, is never ended.
 fn is_left_to_people(world: &World) -> bool {
     let record = &world.durable;
+    let serving = (0..world.truth.machines.len())
+        .find(|number| world.truth.is_served_by(*number, world.now))
+        .map(|number| &scene().instances[number]);
     record.moving.is_none()
         && record.lost_launches.is_empty()
-        && !record.disposals.is_empty()
-        && record.disposals.iter().all(|disposal| {
-            let number = world.truth.number(&disposal.instance);
-            number.is_some_and(|number| world.truth.is_served_by(number, world.now))
+        && serving.is_some_and(|serving| {
+            let given_up = |disposal: &Disposal| disposal.instance == *serving;
+            record.disposals.iter().all(given_up)
+                && (!record.disposals.is_empty() || record.former.contains(serving))
         })
 }
 

@@ -1,16 +1,21 @@
 //! The search itself: all states within a number of faults before any with one more.
 //!
-//! A task is a state. From it, what is free (time, answers, what was put off) is followed breadth
-//! first to the end, which is a loop or a state that is known. Each fault on the way makes a task
-//! of its own, one dearer; the last tasks first, so that few are waiting. Round N follows tasks
-//! that cost N at most: it goes over what the rounds before found, and finds what costs N.
+//! A task is a state, and costs the faults that led there. Round N follows tasks that cost N at
+//! most: it goes over what the rounds before found, and finds what costs N. What is dearest is
+//! followed first, breadth first, to its end, which is a loop or a state that is known.
+//!
+//! States are taken in batches: what comes next of each is found by all cores, and what of it is
+//! new is decided in the order of the batch. So a search takes the same states in the same order
+//! each time, on any machine, and what it finds once it finds again.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
+use std::vec::IntoIter;
 
 use rehome_core::record::Stage;
 use rehome_core::time::Mono;
@@ -21,8 +26,9 @@ use super::steps::{Step, Successor, successors};
 use super::world::World;
 use super::{Counts, SearchReport, Trail};
 
-/// Parts of the table of known states, so that threads seldom wait for each other.
-const SHARDS: usize = 64;
+/// States of a batch: enough to keep cores busy, few enough that what comes next of all of them is
+/// held at once.
+const BATCH: usize = 512;
 
 /// One state in so many is asked whether all would end well.
 const CALM_EVERY: u128 = 256;
@@ -60,202 +66,233 @@ struct Known {
     round: u8,
 }
 
-struct Shared {
+impl Known {
+    /// Whether what is reached by `cost` faults in `round` needn't be followed.
+    fn refuses(&self, cost: u8, round: u8) -> bool {
+        self.cost < cost || self.round == round
+    }
+}
+
+/// What comes next of a state: all that can be told of it without the others of its batch.
+struct Found {
+    index: usize,
+    next: Successor,
+    fingerprint: u128,
+    /// What can come after it, of those that are asked.
+    onward: Option<u128>,
+    /// That it wouldn't end well, of those that are asked.
+    ends_badly: Option<Broken>,
+    was_calmed: bool,
+}
+
+/// What comes next of one state of a batch, without what is known and needn't be followed.
+struct Looked {
+    transitions: u64,
+    found: Vec<Found>,
+}
+
+#[derive(Default)]
+struct Search {
     limit: u64,
     keep_going: bool,
     round: u8,
-    known: Vec<Mutex<HashMap<u128, Known>>>,
-    states: AtomicU64,
+    known: HashMap<u128, Known>,
     /// Of some states, what can come next.
-    onward: Mutex<HashMap<u128, u128>>,
-    tasks: Mutex<Vec<Task>>,
-    busy: AtomicUsize,
-    stop: AtomicBool,
-    counts: Mutex<Counts>,
-    trails: Mutex<BTreeMap<Law, Trail>>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    onward: HashMap<u128, u128>,
+    /// By the faults that they cost, in the order in which they were found.
+    waiting: Vec<VecDeque<Task>>,
+    stop: bool,
+    counts: Counts,
+    trails: BTreeMap<Law, Trail>,
 }
 
 /// Searches from these states until `limit` states are known.
 pub(super) fn search(roots: &[World], limit: u64, keep_going: bool) -> SearchReport {
     let begun = Instant::now();
-    let mut shared = Shared {
-        limit,
-        keep_going,
-        round: 0,
-        known: (0..SHARDS).map(|_| Mutex::default()).collect(),
-        states: AtomicU64::new(0),
-        onward: Mutex::default(),
-        tasks: Mutex::default(),
-        busy: AtomicUsize::new(0),
-        stop: AtomicBool::new(false),
-        counts: Mutex::default(),
-        trails: Mutex::default(),
-    };
+    let mut search = Search { limit, keep_going, ..Search::default() };
     let mut rounds = Vec::new();
-    while shared.round < ROUNDS_MAX && !shared.stop.load(Ordering::Relaxed) {
-        let before = shared.states.load(Ordering::Relaxed);
-        shared.seed(roots);
-        shared.run();
-        let found = shared.states.load(Ordering::Relaxed) - before;
-        rounds.push((found, !shared.stop.load(Ordering::Relaxed)));
-        if !shared.keep_going && !locked(&shared.trails).is_empty() {
-            break;
-        }
-        shared.round += 1;
+    while search.round < ROUNDS_MAX && !search.stop {
+        let before = search.states();
+        search.seed(roots);
+        search.run();
+        rounds.push((search.states() - before, !search.stop));
+        search.round += 1;
     }
     SearchReport {
-        states: shared.states.into_inner(),
+        states: search.states(),
         rounds,
-        counts: shared.counts.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()),
+        counts: search.counts,
         took: begun.elapsed(),
-        trails: shared.trails.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()),
+        trails: search.trails,
     }
 }
 
-impl Shared {
-    fn seed(&self, roots: &[World]) {
+impl Search {
+    fn states(&self) -> u64 {
+        self.known.len() as u64
+    }
+
+    fn seed(&mut self, roots: &[World]) {
         for (root, world) in roots.iter().enumerate() {
             if self.claims(world.fingerprint(), 0) != Claim::Refused {
-                let world = world.clone();
-                locked(&self.tasks).push(Task { world, way: None, root, cost: 0 });
+                self.wait(Task { world: world.clone(), way: None, root, cost: 0 });
             }
         }
     }
 
-    fn run(&self) {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        thread::scope(|scope| {
-            for _ in 0..cores {
-                scope.spawn(|| self.work());
-            }
-        });
-        locked(&self.tasks).clear();
-    }
-
-    fn work(&self) {
-        let mut counts = Counts::default();
-        while !self.stop.load(Ordering::Relaxed) {
-            let task = {
-                let mut tasks = locked(&self.tasks);
-                let task = tasks.pop();
-                if task.is_some() {
-                    self.busy.fetch_add(1, Ordering::SeqCst);
-                }
-                task
-            };
-            let Some(task) = task else {
-                if self.busy.load(Ordering::SeqCst) == 0 && locked(&self.tasks).is_empty() {
-                    break;
-                }
-                thread::sleep(Duration::from_millis(1));
-                continue;
-            };
-            self.follow(task, &mut counts);
-            self.busy.fetch_sub(1, Ordering::SeqCst);
-        }
-        locked(&self.counts).add(&counts);
-    }
-
-    /// Follows what is free from a task's state on.
-    fn follow(&self, task: Task, counts: &mut Counts) {
-        let Task { world, way, root, cost } = task;
-        let mut ahead = VecDeque::from([(world, way)]);
-        while let Some((world, way)) = ahead.pop_front() {
-            if self.stop.load(Ordering::Relaxed) {
+    fn run(&mut self) {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        while !self.stop {
+            let batch = self.batch();
+            if batch.is_empty() {
                 return;
             }
-            let faults = cost < self.round;
-            for (index, next) in successors(&world, faults).into_iter().enumerate() {
-                counts.transitions += 1;
-                let Successor { step, fault, mut world } = next;
-                let cost = cost + u8::from(fault);
-                let way = Arc::new(Way {
-                    steps: way.as_ref().map_or(0, |way| way.steps) + 1,
-                    from: way.clone(),
-                    step,
-                    index,
-                    faults,
-                    at: world.now,
-                    root,
-                });
-                if let Some(broken) = world.broken.take() {
-                    self.report(Trail { broken, faults: cost, way });
-                    continue;
-                }
-                let fingerprint = world.fingerprint();
-                if (fingerprint >> 64).is_multiple_of(SAME_EVERY)
-                    && let Some(broken) = self.goes_on_otherwise(fingerprint, &world, counts)
-                {
-                    self.report(Trail { broken, faults: cost, way });
-                    continue;
-                }
-                match self.claims(fingerprint, cost) {
-                    Claim::Refused => continue,
-                    Claim::Again => {}
-                    Claim::New => {
-                        counts.note(&world, way.steps);
-                        if fingerprint.is_multiple_of(CALM_EVERY) {
-                            counts.calmed += 1;
-                            if let Some(broken) = calm::ends_badly(&world) {
-                                self.report(Trail { broken, faults: cost, way });
-                                continue;
-                            }
-                        }
+            let mut shares = self.look_at_all(&batch, cores);
+            for (number, task) in batch.iter().enumerate() {
+                let Some(looked) = shares[number % cores].next() else { return };
+                self.counts.transitions += looked.transitions;
+                for found in looked.found {
+                    self.take(task, found);
+                    if self.stop {
+                        return;
                     }
-                }
-                if fault {
-                    locked(&self.tasks).push(Task { world, way: Some(way), root, cost });
-                } else {
-                    ahead.push_back((world, Some(way)));
                 }
             }
         }
+    }
+
+    /// The dearest first, so that few are waiting: one state has a score of faults.
+    fn batch(&mut self) -> Vec<Task> {
+        let dearest = self.waiting.iter_mut().enumerate().rev().find(|(_, at)| !at.is_empty());
+        let Some((cost, waiting)) = dearest else { return Vec::new() };
+        let most = if cost < usize::from(self.round) { BATCH / 16 } else { BATCH };
+        waiting.drain(..waiting.len().min(most)).collect()
+    }
+
+    /// Each core looks at one state in so many, in turn: neighbors cost the same.
+    fn look_at_all(&self, batch: &[Task], cores: usize) -> Vec<IntoIter<Looked>> {
+        thread::scope(|scope| {
+            let look = |first: usize| -> Vec<Looked> {
+                batch.iter().skip(first).step_by(cores).map(|task| self.look(task)).collect()
+            };
+            let shares = (0..cores).map(|first| scope.spawn(move || look(first)));
+            let shares: Vec<_> = shares.collect();
+            let whole = |share: thread::ScopedJoinHandle<'_, Vec<Looked>>| {
+                let looked = share.join().unwrap_or_else(|panic| resume_unwind(panic));
+                looked.into_iter()
+            };
+            shares.into_iter().map(whole).collect()
+        })
+    }
+
+    /// What comes next of a state, but for what is known and needn't be followed.
+    fn look(&self, task: &Task) -> Looked {
+        let next = successors(&task.world, task.cost < self.round);
+        let transitions = next.len() as u64;
+        let found = next.into_iter().enumerate().filter_map(|(index, next)| {
+            let cost = task.cost + u8::from(next.fault);
+            let mut found = Found {
+                index,
+                fingerprint: next.world.fingerprint(),
+                next,
+                onward: None,
+                ends_badly: None,
+                was_calmed: false,
+            };
+            let (world, fingerprint) = (&found.next.world, found.fingerprint);
+            if world.broken.is_some() {
+                return Some(found);
+            }
+            if (fingerprint >> 64).is_multiple_of(SAME_EVERY) {
+                found.onward = Some(onward(world));
+            }
+            match self.known.get(&fingerprint) {
+                Some(known) if known.refuses(cost, self.round) && found.onward.is_none() => {
+                    return None;
+                }
+                None if fingerprint.is_multiple_of(CALM_EVERY) => {
+                    found.ends_badly = calm::ends_badly(world);
+                    found.was_calmed = true;
+                }
+                Some(_) | None => {}
+            }
+            Some(found)
+        });
+        Looked { transitions, found: found.collect() }
+    }
+
+    fn take(&mut self, task: &Task, found: Found) {
+        let Found { index, next, fingerprint, onward, ends_badly, was_calmed } = found;
+        let Successor { step, fault, mut world } = next;
+        let cost = task.cost + u8::from(fault);
+        let way = Arc::new(Way {
+            steps: task.way.as_ref().map_or(0, |way| way.steps) + 1,
+            from: task.way.clone(),
+            step,
+            index,
+            faults: task.cost < self.round,
+            at: world.now,
+            root: task.root,
+        });
+        let merged = onward.and_then(|next| self.goes_on_otherwise(fingerprint, next));
+        if let Some(broken) = world.broken.take().or(merged) {
+            self.report(Trail { broken, faults: cost, way });
+            return;
+        }
+        match self.claims(fingerprint, cost) {
+            Claim::Refused => return,
+            Claim::Again => {}
+            Claim::New => {
+                self.counts.note(&world, way.steps);
+                self.counts.calmed += u64::from(was_calmed);
+                if let Some(broken) = ends_badly {
+                    self.report(Trail { broken, faults: cost, way });
+                    return;
+                }
+            }
+        }
+        let next = Task { world, way: Some(way), root: task.root, cost };
+        self.wait(next);
+    }
+
+    fn wait(&mut self, task: Task) {
+        let cost = usize::from(task.cost);
+        if self.waiting.len() <= cost {
+            self.waiting.resize_with(cost + 1, VecDeque::new);
+        }
+        self.waiting[cost].push_back(task);
     }
 
     /// Whether a state that was reached by `cost` faults is to be followed.
-    fn claims(&self, fingerprint: u128, cost: u8) -> Claim {
-        let mut known = locked(&self.known[(fingerprint % SHARDS as u128) as usize]);
-        match known.entry(fingerprint) {
+    fn claims(&mut self, fingerprint: u128, cost: u8) -> Claim {
+        let round = self.round;
+        let claim = match self.known.entry(fingerprint) {
             Entry::Vacant(place) => {
-                place.insert(Known { cost, round: self.round });
-                let states = self.states.fetch_add(1, Ordering::Relaxed) + 1;
-                if states >= self.limit {
-                    self.stop.store(true, Ordering::Relaxed);
-                }
+                place.insert(Known { cost, round });
                 Claim::New
             }
             Entry::Occupied(mut place) => {
                 let known = place.get_mut();
-                if known.cost < cost || known.round == self.round {
+                if known.refuses(cost, round) {
                     return Claim::Refused;
                 }
-                known.round = self.round;
+                known.round = round;
                 Claim::Again
             }
-        }
+        };
+        self.stop |= self.states() >= self.limit;
+        claim
     }
 
     /// Whether a state goes on otherwise than another one that passes for the same.
-    fn goes_on_otherwise(
-        &self,
-        fingerprint: u128,
-        world: &World,
-        counts: &mut Counts,
-    ) -> Option<Broken> {
-        let next = successors(world, true);
-        let next = next.iter().map(|next| next.world.fingerprint());
-        let next = next.fold(0u128, |sum, one| sum.rotate_left(5) ^ one);
-        match locked(&self.onward).entry(fingerprint) {
+    fn goes_on_otherwise(&mut self, fingerprint: u128, next: u128) -> Option<Broken> {
+        match self.onward.entry(fingerprint) {
             Entry::Vacant(place) => {
                 place.insert(next);
                 None
             }
             Entry::Occupied(known) => {
-                counts.compared += 1;
+                self.counts.compared += 1;
                 let how = "two states with one fingerprint go on differently";
                 (*known.get() != next).then(|| Law::Merged.broken(how))
             }
@@ -263,17 +300,21 @@ impl Shared {
     }
 
     /// Keeps the shortest way to each law's breach.
-    fn report(&self, trail: Trail) {
-        let mut trails = locked(&self.trails);
+    fn report(&mut self, trail: Trail) {
         let shorter =
             |known: &Trail| (trail.faults, trail.way.steps) < (known.faults, known.way.steps);
-        if trails.get(&trail.broken.law).is_none_or(shorter) {
-            trails.insert(trail.broken.law, trail);
+        if self.trails.get(&trail.broken.law).is_none_or(shorter) {
+            self.trails.insert(trail.broken.law, trail);
         }
-        if !self.keep_going {
-            self.stop.store(true, Ordering::Relaxed);
-        }
+        self.stop |= !self.keep_going;
     }
+}
+
+/// All that can come next of a state, in one number.
+fn onward(world: &World) -> u128 {
+    let next = successors(world, true);
+    let next = next.iter().map(|next| next.world.fingerprint());
+    next.fold(0u128, |sum, one| sum.rotate_left(5) ^ one)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -301,22 +342,5 @@ impl Counts {
         self.fenced += u64::from(marks.fenced);
         self.crashed += u64::from(marks.crashed);
         self.deepest = self.deepest.max(steps);
-    }
-
-    fn add(&mut self, other: &Counts) {
-        self.transitions += other.transitions;
-        self.watching += other.watching;
-        self.preparing += other.preparing;
-        self.cutting += other.cutting;
-        self.verifying += other.verifying;
-        self.rolling_back += other.rolling_back;
-        self.moved += other.moved;
-        self.cancelled += other.cancelled;
-        self.rolled_back += other.rolled_back;
-        self.fenced += other.fenced;
-        self.crashed += other.crashed;
-        self.calmed += other.calmed;
-        self.compared += other.compared;
-        self.deepest = self.deepest.max(other.deepest);
     }
 }
