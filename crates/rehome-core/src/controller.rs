@@ -56,6 +56,7 @@ mod preparing;
 mod probing;
 mod proving;
 mod reading;
+mod standing;
 mod telling;
 
 use probing::Probing;
@@ -170,6 +171,7 @@ enum Purpose {
     Launch,
     Lookup,
     Stray(String),
+    Standby,
     Look(Az),
     Check(InstanceId),
     Route(TableId),
@@ -210,6 +212,7 @@ pub struct Controller {
     cut: cutting::Cut,
     healing: healing::Healing,
     looks: disposing::Looks,
+    standing: standing::Standing,
     told: telling::Told,
     deciding: deciding::Deciding,
     expected: Option<Wakeup>,
@@ -263,6 +266,7 @@ impl Controller {
             cut: cutting::Cut::default(),
             healing: healing::Healing::default(),
             looks: disposing::Looks::default(),
+            standing: standing::Standing::default(),
             told: telling::Told::default(),
             deciding: deciding::Deciding::default(),
             expected: None,
@@ -326,6 +330,7 @@ impl Controller {
             self.next_poll(),
             self.next_move_step(),
             self.next_disposal(),
+            self.next_standby(),
             self.next_report(),
             self.stop_by.map(|at| Wakeup { at, why: "end after a signal" }),
             self.turn_back_at().map(|at| Wakeup { at, why: "take the cut back" }),
@@ -345,8 +350,12 @@ impl Controller {
         };
         let policy = &self.setup.policy;
         let lately = now - (policy.interval * 2 + policy.timeout);
-        let control = (!self.setup.controls.is_empty())
-            .then(|| self.probing.control(since, lately, policy, now));
+        let control = if self.standby_vouches(since, lately, now) {
+            Some(Hearing::Answers)
+        } else {
+            (!self.setup.controls.is_empty())
+                .then(|| self.probing.control(since, lately, policy, now))
+        };
         Evidence {
             not_before: now - policy.poll_interval * OLD_AFTER,
             blind: self.blindness(now).map(|why| alloc::format!("{why}")),
@@ -391,6 +400,7 @@ impl Controller {
         self.step_polls(now);
         self.step_move(now);
         self.step_healing(now);
+        self.step_standby(now);
         self.step_lost_launches(now);
         self.step_disposals(now);
         self.step_capability(now);
@@ -424,7 +434,9 @@ impl Controller {
         }
         let candidate =
             self.record.moving.as_mut().and_then(|moving| moving.attempt.as_mut()?.home.as_mut());
-        for home in core::iter::once(&mut self.record.holder).chain(candidate) {
+        let standby = self.record.standby.as_mut().and_then(|standby| standby.home.as_mut());
+        let others = candidate.into_iter().chain(standby);
+        for home in core::iter::once(&mut self.record.holder).chain(others) {
             if !home.answered && self.probing.answered_ever(home) {
                 home.answered = true;
                 self.unsaved = true;
@@ -549,6 +561,7 @@ impl Controller {
             Purpose::Launch => self.on_launch(now, result),
             Purpose::Lookup => self.on_lookup(now, result),
             Purpose::Stray(token) => self.on_stray(now, &token, result),
+            Purpose::Standby => self.on_standby(now, &flight, result),
             Purpose::Look(_) => self.on_looked(&flight, result),
             Purpose::Check(instance) => self.on_check(now, &instance, result),
             Purpose::Route(table) => self.on_route(now, &table, &flight.call, result),

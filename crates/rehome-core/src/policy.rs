@@ -27,6 +27,27 @@ impl FenceMode {
     }
 }
 
+/// What is kept ready for a failover.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StandbyMode {
+    /// Nothing: a replacement is launched when it is needed.
+    #[default]
+    Cold,
+    /// One instance more, running and probed all the time, in another zone than the holder.
+    Hot,
+}
+
+impl StandbyMode {
+    /// The word of the command line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            StandbyMode::Cold => "cold",
+            StandbyMode::Hot => "hot",
+        }
+    }
+}
+
 /// The numbers that decisions follow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
@@ -92,6 +113,9 @@ pub struct Policy {
     pub report_interval: Duration,
     /// What is done to an instance that lost the address.
     pub fence: FenceMode,
+    /// What is kept ready for a failover.
+    #[serde(default)]
+    pub standby: StandbyMode,
     /// Whether only to say what would be done.
     pub observe: bool,
 }
@@ -130,6 +154,7 @@ impl Default for Policy {
             invisible_max: Duration::from_secs(300),
             report_interval: Duration::from_secs(5),
             fence: FenceMode::Terminate,
+            standby: StandbyMode::Cold,
             observe: false,
         }
     }

@@ -81,6 +81,9 @@ pub struct Attempt {
     pub instance: Option<InstanceId>,
     /// What is known of that instance, once EC2 tells.
     pub home: Option<Home>,
+    /// Whether it was launched ahead of need, as a standby.
+    #[serde(default)]
+    pub ahead: bool,
 }
 
 /// A move under way.
@@ -184,6 +187,12 @@ pub struct Record {
     pub spec: LaunchSpec,
     /// The move under way.
     pub moving: Option<Move>,
+    /// The standby, or its launch under way; the candidate of the next move.
+    #[serde(default)]
+    pub standby: Option<Attempt>,
+    /// When standbys were launched, for the budget; a day's worth.
+    #[serde(default)]
+    pub standby_launches: Vec<Unix>,
     /// Instances on their way out.
     pub disposals: Vec<Disposal>,
     /// Launches whose instances may still turn up.
@@ -237,6 +246,7 @@ impl Record {
     /// command that made it goes on with this one.
     pub fn succeed(&mut self, old: &Record) {
         self.moves.clone_from(&old.moves);
+        self.standby_launches.clone_from(&old.standby_launches);
         let since = core::mem::replace(&mut self.former, old.former.clone());
         for instance in [&old.holder.instance].into_iter().chain(&since) {
             self.remember_former(instance);
@@ -246,6 +256,16 @@ impl Record {
     /// How many moves began in the `seconds` before `now`.
     #[must_use]
     pub fn moves_within(&self, now: Unix, seconds: u64) -> usize {
-        self.moves.iter().filter(|begun| now.0.saturating_sub(begun.0) < seconds).count()
+        within(&self.moves, now, seconds)
     }
+
+    /// How many standbys were launched in the `seconds` before `now`.
+    #[must_use]
+    pub fn standbys_within(&self, now: Unix, seconds: u64) -> usize {
+        within(&self.standby_launches, now, seconds)
+    }
+}
+
+fn within(times: &[Unix], now: Unix, seconds: u64) -> usize {
+    times.iter().filter(|at| now.0.saturating_sub(at.0) < seconds).count()
 }

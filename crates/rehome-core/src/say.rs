@@ -60,6 +60,9 @@ pub enum Line {
     },
     /// A move begins.
     Moving {
+        /// The standby that it goes to, where one is ready.
+        #[serde(default)]
+        standby: Option<InstanceId>,
         /// Why.
         reason: Reason,
         /// What it rests on.
@@ -185,6 +188,25 @@ pub enum Line {
     },
     /// A hold is over.
     Resumed,
+    /// A standby is being launched.
+    StandbyLaunching {
+        /// Where.
+        az: Az,
+    },
+    /// A standby is ready: a failover needs no launch.
+    StandbyReady {
+        /// Which.
+        instance: InstanceId,
+        /// Where.
+        az: Az,
+    },
+    /// There is no standby: a failover has to launch.
+    StandbyLost {
+        /// Which it was, where there was one.
+        instance: Option<InstanceId>,
+        /// Why.
+        why: String,
+    },
     /// If the holder died now, it could not be replaced.
     CapabilityLost {
         /// Why.
@@ -218,6 +240,9 @@ impl Line {
             | Line::Resumed
             | Line::CapabilityLost { .. }
             | Line::CapabilityBack
+            | Line::StandbyLaunching { .. }
+            | Line::StandbyReady { .. }
+            | Line::StandbyLost { .. }
             | Line::Cancelled { .. }
             | Line::Notice { .. }
             | Line::Stopping { .. } => true,
@@ -248,6 +273,7 @@ impl Line {
             Line::Verified { .. } => Some("moved"),
             Line::Held { .. } => Some("held"),
             Line::CapabilityLost { .. } => Some("capability-lost"),
+            Line::StandbyLost { .. } => Some("standby-lost"),
             Line::Status { .. }
             | Line::SourceDestCheckOff { .. }
             | Line::Moving { .. }
@@ -267,6 +293,8 @@ impl Line {
             | Line::NowMonitoring { .. }
             | Line::Resumed
             | Line::CapabilityBack
+            | Line::StandbyLaunching { .. }
+            | Line::StandbyReady { .. }
             | Line::Notice { .. }
             | Line::Stopping { .. } => None,
         }
@@ -323,7 +351,12 @@ impl fmt::Display for Line {
                 write!(f, "Source/destination check of {instance} switched off")
             }
             Line::Suspect { evidence } => write!(f, "Suspect: {evidence}; asking EC2"),
-            Line::Moving { reason, .. } => write!(f, "Launching replacement due to: {reason}"),
+            Line::Moving { standby: None, reason, .. } => {
+                write!(f, "Launching replacement due to: {reason}")
+            }
+            Line::Moving { standby: Some(standby), reason, .. } => {
+                write!(f, "Moving to standby {standby} due to: {reason}")
+            }
             Line::WouldMove { instance, reason, evidence } => {
                 write!(f, "Would have moved away from {instance} because: {reason} ({evidence})")
             }
@@ -378,6 +411,16 @@ impl fmt::Display for Line {
                 write!(f, "Failover capability lost: a dead holder could not be replaced: {why}")
             }
             Line::CapabilityBack => f.write_str("Failover capability is back"),
+            Line::StandbyLaunching { az } => write!(f, "Launching standby in AZ: {az}"),
+            Line::StandbyReady { instance, az } => {
+                write!(f, "Standby {instance} in AZ {az} is ready")
+            }
+            Line::StandbyLost { instance: Some(instance), why } => {
+                write!(f, "Standby {instance} lost: {why}; a failover would have to launch")
+            }
+            Line::StandbyLost { instance: None, why } => {
+                write!(f, "No standby: {why}; a failover would have to launch")
+            }
             Line::Notice { text } => f.write_str(text),
             Line::Stopping { standing } => write!(f, "Stopping: {standing}"),
         }

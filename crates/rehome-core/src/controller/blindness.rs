@@ -53,6 +53,9 @@ impl Controller {
 
     /// Whether something shows that probes leave, and would be answered.
     fn is_lit(&self, now: Mono) -> bool {
+        if self.standby_vouches(Mono(0), Mono(0), now) {
+            return true;
+        }
         if self.setup.controls.is_empty() {
             return self.probing.leaves();
         }
@@ -63,6 +66,9 @@ impl Controller {
     /// That every control target is silent, where any is configured.
     pub(super) fn no_witness(&self, now: Mono) -> Option<Darkness<'_>> {
         if self.setup.controls.is_empty() || mutant::is_alive(Mutant::ActsWhileBlind) {
+            return None;
+        }
+        if self.standby_vouches(Mono(0), Mono(0), now) {
             return None;
         }
         match self.probing.control(now, now, &self.setup.policy, now) {

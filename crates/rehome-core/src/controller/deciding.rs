@@ -88,6 +88,9 @@ impl Controller {
             | Line::Resumed
             | Line::CapabilityLost { .. }
             | Line::CapabilityBack
+            | Line::StandbyLaunching { .. }
+            | Line::StandbyReady { .. }
+            | Line::StandbyLost { .. }
             | Line::Notice { .. }
             | Line::Stopping { .. } => {}
         }
@@ -247,6 +250,9 @@ impl Controller {
             | Line::Verified { .. }
             | Line::NowMonitoring { .. }
             | Line::Resumed
+            | Line::StandbyLaunching { .. }
+            | Line::StandbyReady { .. }
+            | Line::StandbyLost { .. }
             | Line::Notice { .. }
             | Line::Stopping { .. } => return None,
         })

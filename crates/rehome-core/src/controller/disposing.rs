@@ -93,6 +93,11 @@ impl Controller {
         }
         let moving = self.record.moving.as_ref();
         self.record.holder.instance == *instance
+            || self
+                .record
+                .standby
+                .as_ref()
+                .is_some_and(|standby| standby.instance.as_ref() == Some(instance))
             || moving.and_then(|m| m.cut_to.as_ref()).is_some_and(|h| h.instance == *instance)
             || moving
                 .and_then(|m| m.attempt.as_ref())

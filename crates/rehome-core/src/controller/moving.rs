@@ -19,8 +19,8 @@ use crate::verdict::{HolderSeen, Reason, Seen, Verdict};
 use crate::world::{Instance, InstanceState};
 
 /// Seconds in an hour and in a day, for the budget.
-const HOUR: u64 = 3_600;
-const DAY: u64 = 86_400;
+pub(super) const HOUR: u64 = 3_600;
+pub(super) const DAY: u64 = 86_400;
 
 /// Why there is no place for a replacement, where there is none.
 pub(super) const NOWHERE: &str = "no subnet is left that a replacement could go to";
@@ -123,7 +123,8 @@ impl Controller {
             old_targets: BTreeMap::new(),
         });
         self.unsaved = true;
-        self.say(Line::Moving { reason, evidence });
+        let standby = self.ready_standby(now);
+        self.say(Line::Moving { standby, reason, evidence });
         self.step_preparing(now);
     }
 

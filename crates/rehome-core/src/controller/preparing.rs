@@ -142,7 +142,8 @@ impl Controller {
     /// The candidate's time runs from here: before, it couldn't be looked after.
     pub(super) fn renew_attempt(&mut self) {
         let begun = self.unix(self.now);
-        if let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut()) {
+        let candidate = self.record.moving.as_mut().and_then(|moving| moving.attempt.as_mut());
+        for attempt in candidate.into_iter().chain(&mut self.record.standby) {
             attempt.since = begun;
             self.unsaved = true;
         }
@@ -153,6 +154,10 @@ impl Controller {
         let verdict = self.verdict(now);
         if verdict.reason_to_move(&self.setup.policy, now).is_none() {
             self.tell_hold(now, &verdict);
+            return;
+        }
+        if self.take_standby(now) {
+            self.step_preparing(now);
             return;
         }
         // A record of an earlier version tells no order.
@@ -183,6 +188,7 @@ impl Controller {
             maybe_sent: false,
             instance: None,
             home: None,
+            ahead: false,
         };
         if let Some(moving) = &mut self.record.moving {
             moving.attempt = Some(attempt);
@@ -194,7 +200,7 @@ impl Controller {
     }
 
     /// Whether EC2 called a zone impaired when it was last asked.
-    fn is_failing(&self, az: &Az) -> bool {
+    pub(super) fn is_failing(&self, az: &Az) -> bool {
         self.views.zone_seen(az).is_some_and(|seen| seen.what == Ok(false))
     }
 
@@ -255,18 +261,21 @@ impl Controller {
             self.unsaved |= !attempt.maybe_sent;
             attempt.maybe_sent = true;
         }
-        let attempt = self.attempt();
+        let launch = self.launch_of(self.attempt());
+        self.call(now, Purpose::Launch, Call::Launch(Box::new(launch)));
+    }
+
+    pub(super) fn launch_of(&self, attempt: &Attempt) -> Launch {
         let other = mutant::is_alive(Mutant::RandomToken);
         let token = if other { self.record.token(self.next_call) } else { attempt.token.clone() };
-        let launch = Launch {
+        Launch {
             spec: self.record.spec.clone(),
             subnet: attempt.site.subnet.clone(),
             az: attempt.site.az.clone(),
             token,
             tags: self.record.tags(attempt.number),
             user_data_sha256: attempt.user_data_sha256.clone(),
-        };
-        self.call(now, Purpose::Launch, Call::Launch(Box::new(launch)));
+        }
     }
 
     pub(super) fn on_lookup(&mut self, now: Mono, result: Result<Reply, CallError>) {
@@ -320,7 +329,7 @@ impl Controller {
 
     /// A call without an answer may still be on its way, and what it may bring is paid for: it is
     /// one of the launches of its move.
-    fn lose_launch(&mut self, token: String, since: Unix) {
+    pub(super) fn lose_launch(&mut self, token: String, since: Unix) {
         if mutant::is_alive(Mutant::ForgetsLostLaunch) {
             return;
         }
@@ -456,23 +465,11 @@ impl Controller {
 
     /// Completes what is known of the candidate from an answer of EC2.
     pub(super) fn learn_home(&mut self, instance: &Instance) {
-        let known = self.attempt().home.is_some();
-        let az = self.attempt().site.az.clone();
-        let subnet = self.attempt().site.subnet.clone();
-        let interface = instance.primary_interface();
-        let (Some(interface), Some(address)) = (interface, instance.address) else { return };
-        if known {
+        if self.attempt().home.is_some() {
             return;
         }
-        let home = Home {
-            instance: instance.id.clone(),
-            interface: interface.id.clone(),
-            address,
-            az,
-            subnet,
-            groups: interface.groups.clone(),
-            answered: false,
-        };
+        let Some(home) = home_of(instance, &self.attempt().site) else { return };
+        let address = home.address;
         if let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut()) {
             attempt.home = Some(home);
         }
@@ -532,14 +529,14 @@ impl Controller {
     }
 
     /// Puts what came of an attempt on the way out.
-    fn dispose_attempt(&mut self, now: Mono, attempt: &Attempt, why: Leftover) {
+    pub(super) fn dispose_attempt(&mut self, now: Mono, attempt: &Attempt, why: Leftover) {
         let Some(instance) = attempt.instance.clone() else { return };
         let interface = attempt.home.as_ref().map(|home| home.interface.clone());
         self.dispose(now, instance, attempt.site.az.clone(), interface, why);
     }
 
     /// An instance that was launched for a move that is over.
-    fn dispose_stray(&mut self, now: Mono, instance: &Instance) {
+    pub(super) fn dispose_stray(&mut self, now: Mono, instance: &Instance) {
         let Some(az) = instance.az.clone() else { return };
         let interface = instance.primary_interface().map(|interface| interface.id.clone());
         self.dispose(now, instance.id.clone(), az, interface, Leftover::Spare);
@@ -572,9 +569,23 @@ impl Controller {
     }
 }
 
+/// What probes and routes need to know of an instance, once EC2 tells it.
+pub(super) fn home_of(instance: &Instance, site: &Site) -> Option<Home> {
+    let (interface, address) = (instance.primary_interface()?, instance.address?);
+    Some(Home {
+        instance: instance.id.clone(),
+        interface: interface.id.clone(),
+        address,
+        az: site.az.clone(),
+        subnet: site.subnet.clone(),
+        groups: interface.groups.clone(),
+        answered: false,
+    })
+}
+
 /// What a token brought: the one that lives, where there is one. A token of an earlier record may
 /// have brought another one in another zone, long ended.
-fn live_first(found: &[Instance]) -> Option<&Instance> {
+pub(super) fn live_first(found: &[Instance]) -> Option<&Instance> {
     found.iter().find(|instance| !instance.state.is_ending()).or_else(|| found.first())
 }
 

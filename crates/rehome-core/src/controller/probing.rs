@@ -245,6 +245,19 @@ impl Probing {
         }
     }
 
+    /// Whether an instance's primary address has answered since `since`, and still does.
+    pub(super) fn vouches(
+        &self,
+        instance: &InstanceId,
+        since: Mono,
+        policy: &Policy,
+        now: Mono,
+    ) -> bool {
+        self.primary_log(instance).is_some_and(|log| {
+            log.answers(policy, now) && log.answered_at().is_some_and(|at| at >= since)
+        })
+    }
+
     /// Why the VIP can't be probed from any source, where that is so.
     pub(super) fn unsendable(&self) -> Option<&str> {
         let mut why = None;
@@ -375,7 +388,7 @@ impl Controller {
     fn wanted_paths(&self) -> Vec<(Path, Ipv4Addr)> {
         let sources = 0..self.setup.sources.len();
         let addresses = self.setup.sources.len() * (1 + self.setup.controls.len());
-        let instances = 2 + self.record.disposals.len();
+        let instances = 3 + self.record.disposals.len();
         let mut wanted: Vec<(Path, Ipv4Addr)> = Vec::with_capacity(addresses + instances);
         let vip = self.record.vip.address;
         wanted.extend(sources.clone().map(|source| (Path::Vip(source), vip)));
@@ -387,6 +400,9 @@ impl Controller {
         primary(&holder.instance, holder.address);
         let attempt = self.record.moving.as_ref().and_then(|moving| moving.attempt.as_ref());
         if let Some(home) = attempt.and_then(|attempt| attempt.home.as_ref()) {
+            primary(&home.instance, home.address);
+        }
+        if let Some(home) = self.record.standby.as_ref().and_then(|s| s.home.as_ref()) {
             primary(&home.instance, home.address);
         }
         for disposal in &self.record.disposals {

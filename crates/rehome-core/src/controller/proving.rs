@@ -100,7 +100,7 @@ impl Controller {
     }
 
     /// Switches the source/dest check off where a reading shows it on.
-    fn check_off(&mut self, now: Mono, instance: &Instance) {
+    pub(super) fn check_off(&mut self, now: Mono, instance: &Instance) {
         let Some(interface) = instance.primary_interface() else { return };
         let purpose = Purpose::Check(instance.id.clone());
         let on = interface.source_dest_check == Some(true);
@@ -136,7 +136,7 @@ impl Controller {
 
     /// Running, its source/dest check off by a reading, and its primary address answers; where
     /// ICMP to it isn't admitted, its status checks have to pass instead.
-    fn is_ready(&self, now: Mono, home: &Home) -> bool {
+    pub(super) fn is_ready(&self, now: Mono, home: &Home) -> bool {
         let Some(Some(instance)) = self.other_since(&home.instance, self.begun) else {
             return false;
         };
@@ -171,7 +171,11 @@ impl Controller {
             Hearing::Silent { since, .. } => since,
             Hearing::Answers | Hearing::Unknown(_) => return,
         };
+        // A standby needs no launch to hide the wait behind: the silence that was believed is
+        // enough, where a witness shows that it isn't ours.
+        let ahead = self.attempt().ahead && self.evidence(now).control == Some(Hearing::Answers);
         let enough = now.since(silent_since) >= policy.commit_after
+            || ahead
             || mutant::is_alive(Mutant::NoCommitSilence);
         // A probe is lost when its timeout is over, so the newest loss is at least that old.
         let fresh = self.probing.vip_is_fresh(now, policy.interval * 2);

@@ -9,6 +9,7 @@ mod hostile;
 mod limits;
 mod matrix;
 mod sight;
+mod standing;
 mod world;
 
 use world::{World, az, id, secs};

@@ -220,6 +220,8 @@ pub(super) fn begin(
         moving: None,
         disposals: Vec::new(),
         lost_launches: Vec::new(),
+        standby: None,
+        standby_launches: Vec::new(),
         former: Vec::new(),
         moves: Vec::new(),
     })

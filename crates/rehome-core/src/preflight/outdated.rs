@@ -125,5 +125,6 @@ fn is_named(record: &Record, id: &InstanceId) -> bool {
         || attempt.is_some_and(|attempt| attempt.instance.as_ref() == Some(id))
         || moving.and_then(|moving| moving.cut_to.as_ref()).is_some_and(|to| to.instance == *id)
         || record.disposals.iter().any(|disposal| disposal.instance == *id)
+        || record.standby.as_ref().is_some_and(|standby| standby.instance.as_ref() == Some(id))
         || record.former.contains(id)
 }

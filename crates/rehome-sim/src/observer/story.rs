@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ec2_model::api::InstanceState;
 use rehome_core::call::Launch;
 use rehome_core::controller::CallId;
+use rehome_core::policy::StandbyMode;
 use rehome_core::record::Record;
 use rehome_core::say::Line;
 use rehome_core::verdict::Reason;
@@ -80,6 +81,7 @@ impl Launched {
             || moving.and_then(|m| m.cut_to.as_ref()).is_some_and(|h| h.instance.as_str() == id)
             || record.disposals.iter().any(|disposal| disposal.instance.as_str() == id)
             || record.lost_launches.iter().any(|lost| lost.token == self.token)
+            || record.standby.as_ref().is_some_and(|standby| standby.token == self.token)
             || record.former.iter().any(|former| former.as_str() == id)
     }
 }
@@ -155,7 +157,8 @@ impl Stories {
         }
         for (seconds, moves) in [(3_600, policy.moves_per_hour), (86_400, policy.moves_per_day)] {
             // A move that began before the time looked at may launch within it.
-            let most = ((moves + 1) * policy.launches_max) as usize;
+            let standbys = if policy.standby == StandbyMode::Hot { moves } else { 0 };
+            let most = ((moves + 1) * policy.launches_max + standbys) as usize;
             // What was launched before somebody turned the clock has no place in its hours.
             let ours = self.launches.iter().filter(|old| {
                 (old.process, old.lineage, old.wall) == (new.process, new.lineage, new.wall)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rehome_core::controller::Setup;
 use rehome_core::names::{Az, SubnetId};
 use rehome_core::placement::Site;
-use rehome_core::policy::{FenceMode, Policy};
+use rehome_core::policy::{FenceMode, Policy, StandbyMode};
 use rehome_core::record::{FORMAT, Home, Record};
 use rehome_core::spec::{LaunchSpec, Wishes};
 
@@ -81,6 +81,7 @@ fn policy() -> Policy {
         // What is told is no part of a state.
         report_interval: secs(86_400),
         fence: FenceMode::Terminate,
+        standby: StandbyMode::Cold,
         observe: false,
     }
 }
@@ -112,6 +113,8 @@ pub(super) fn record() -> Record {
         moving: None,
         disposals: Vec::new(),
         lost_launches: Vec::new(),
+        standby: None,
+        standby_launches: Vec::new(),
         former: Vec::new(),
         moves: Vec::new(),
     }

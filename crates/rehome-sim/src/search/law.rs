@@ -203,5 +203,6 @@ fn is_known(record: &Record, number: usize, token: &str) -> bool {
         || moving.and_then(|moving| moving.cut_to.as_ref()).is_some_and(|to| to.instance == *id)
         || record.disposals.iter().any(|disposal| disposal.instance == *id)
         || record.lost_launches.iter().any(|lost| lost.token == token)
+        || record.standby.as_ref().is_some_and(|standby| standby.token == token)
         || record.former.contains(id)
 }

@@ -331,6 +331,9 @@ impl World {
             | Line::Held { .. }
             | Line::Resumed
             | Line::CapabilityLost { .. }
+            | Line::StandbyLaunching { .. }
+            | Line::StandbyReady { .. }
+            | Line::StandbyLost { .. }
             | Line::CapabilityBack
             | Line::Notice { .. }
             | Line::Stopping { .. } => {}

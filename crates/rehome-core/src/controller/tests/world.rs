@@ -239,6 +239,8 @@ fn first_record(route_set: Vec<TableId>) -> Record {
         moving: None,
         disposals: Vec::new(),
         lost_launches: Vec::new(),
+        standby: None,
+        standby_launches: Vec::new(),
         former: Vec::new(),
         moves: Vec::new(),
     }

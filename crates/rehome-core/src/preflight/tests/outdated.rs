@@ -63,6 +63,7 @@ fn launches(record: &mut Record, instance: Option<&str>) {
             maybe_sent: true,
             instance: instance.map(|id| id.parse().unwrap()),
             home: None,
+            ahead: false,
         }),
         order: Vec::new(),
         tried: Vec::new(),

@@ -1,0 +1,479 @@
+//! A standby: one instance more than the VIP needs, running and probed all the time. A failover to
+//! it is one call for each table, and launches nothing when launches are hardest to have.
+//!
+//! It is launched from the same template while the VIP is well, named before it is made like every
+//! launch, and lies in another zone than the holder. One that fails is replaced, one that is used
+//! is followed by the next; both within a budget of their own. It holds no route until a move makes
+//! it the candidate, and then all that a candidate has to pass it has to pass.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::moving::{DAY, HOUR};
+use super::preparing::live_first;
+use super::reading::ABSENT_READS;
+use super::{Controller, Flight, Purpose, Wakeup};
+use crate::call::{Call, Reply};
+use crate::fault::{CallError, ErrorClass};
+use crate::names::{Az, InstanceId};
+use crate::placement::Site;
+use crate::policy::StandbyMode;
+use crate::probe::Hearing;
+use crate::record::{Attempt, Leftover};
+use crate::say::Line;
+use crate::time::{Mono, Short};
+use crate::verdict::Seen;
+use crate::world::{Instance, InstanceState};
+
+/// What `retry_at` keeps apart.
+const STANDBY: &str = "standby";
+
+/// Between two tries to have a standby where a zone had no room for it.
+const NEXT_ZONE_AFTER: Duration = Duration::from_secs(30);
+
+/// What this process knows of the standby beyond the record.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Standing {
+    /// Whether what became of every call with the present token is known.
+    certain: bool,
+    token_refused: bool,
+    absent: u32,
+    /// Whether people know it as ready.
+    ready: bool,
+    /// When a standby was last refused, or failed, in a zone.
+    failed: BTreeMap<Az, Mono>,
+}
+
+impl Controller {
+    pub(super) fn next_standby(&self) -> Option<Wakeup> {
+        if self.setup.policy.standby == StandbyMode::Cold || self.record.moving.is_some() {
+            return None;
+        }
+        let retry = self.retry_at.get(STANDBY).copied();
+        let Some(instance) = self.record.standby.as_ref().and_then(|s| s.instance.as_ref()) else {
+            let well = self.probing.vip_well_since().map(|at| at + self.setup.policy.fence_after);
+            return retry.max(well).map(|at| Wakeup { at, why: "standby" });
+        };
+        let asked = self.views.others.get(instance).map_or(self.begun, |seen| seen.asked);
+        Some(Wakeup { at: asked + self.standby_step(), why: "read the standby" })
+    }
+
+    /// Keeps a standby ready while nothing moves.
+    pub(super) fn step_standby(&mut self, now: Mono) {
+        if self.record.moving.is_some() || !self.may_mutate() || self.held_until.is_some() {
+            return;
+        }
+        match (self.setup.policy.standby, &self.record.standby) {
+            (StandbyMode::Cold, None) => {}
+            (StandbyMode::Cold, Some(_)) => self.release_standby(now, "none is wanted any more"),
+            (StandbyMode::Hot, None) => self.arm(now),
+            (StandbyMode::Hot, Some(standby)) if standby.instance.is_none() => {
+                self.look_for_standby(now);
+            }
+            (StandbyMode::Hot, Some(_)) => self.watch_standby(now),
+        }
+    }
+
+    /// Whether the VIP has been well for long enough to think of the next time.
+    fn is_at_ease(&self, now: Mono) -> bool {
+        let well = self.probing.vip_well_since();
+        let long = well.is_some_and(|at| now.since(at) >= self.setup.policy.fence_after);
+        long && self.vip_answers(now) && self.views.is_readable()
+    }
+
+    /// Launches a standby where there is none.
+    fn arm(&mut self, now: Mono) {
+        if !self.may_retry(now, STANDBY) || !self.is_at_ease(now) {
+            return;
+        }
+        let unix = self.unix(now);
+        let spent = self.standby_budget_spent(now);
+        let found = spent.map_or_else(|| self.place_of_standby(), Err);
+        let (site, user_data_sha256) = match found {
+            Ok(found) => found,
+            Err(why) => {
+                self.retry_at.insert(STANDBY.into(), now + self.setup.policy.hold);
+                self.say_once(Line::StandbyLost { instance: None, why });
+                return;
+            }
+        };
+        self.record.attempts += 1;
+        let number = self.record.attempts;
+        self.record.standby = Some(Attempt {
+            number,
+            token: self.record.token(number),
+            user_data_sha256,
+            since: unix,
+            maybe_sent: false,
+            instance: None,
+            home: None,
+            ahead: true,
+            site: site.clone(),
+        });
+        self.record.standby_launches.retain(|at| unix.0.saturating_sub(at.0) < DAY);
+        self.record.standby_launches.push(unix);
+        let failed = core::mem::take(&mut self.standing.failed);
+        self.standing = Standing { certain: true, failed, ..Standing::default() };
+        self.unsaved = true;
+        self.say(Line::StandbyLaunching { az: site.az });
+        self.launch_standby(now);
+    }
+
+    /// As many in an hour and in a day as there may be moves: each move uses one.
+    fn standby_budget_spent(&self, now: Mono) -> Option<String> {
+        let policy = &self.setup.policy;
+        [(HOUR, policy.moves_per_hour, "hour"), (DAY, policy.moves_per_day, "day")]
+            .iter()
+            .find_map(|(seconds, most, word)| {
+                let launched = self.record.standbys_within(self.unix(now), *seconds);
+                let spent = launched >= *most as usize;
+                spent.then(|| format!("budget spent: {launched} launched in the last {word}"))
+            })
+    }
+
+    /// The first zone beside the holder's, of those that failed the one in which it is longest ago.
+    fn place_of_standby(&self) -> Result<(Site, String), String> {
+        let elsewhere =
+            |site: &&Site| site.az != self.record.holder.az && !self.is_failing(&site.az);
+        let sites = self.setup.sites.iter().filter(elsewhere);
+        let site = sites.min_by_key(|site| self.standing.failed.get(&site.az));
+        let site = site.ok_or("no subnet in another zone than the holder's")?;
+        let user_data = self.setup.user_data.get(&site.subnet).cloned();
+        let user_data = user_data.ok_or_else(|| format!("no user data for {}", site.subnet))?;
+        Ok((site.clone(), user_data))
+    }
+
+    fn launch_standby(&mut self, now: Mono) {
+        let Some(standby) = &mut self.record.standby else { return };
+        self.unsaved |= !standby.maybe_sent;
+        standby.maybe_sent = true;
+        let standby = standby.clone();
+        let call = Call::Launch(alloc::boxed::Box::new(self.launch_of(&standby)));
+        self.call(now, Purpose::Standby, call);
+    }
+
+    /// A launch that brought nothing yet: whether it did, before it is sent again.
+    fn look_for_standby(&mut self, now: Mono) {
+        let Some(standby) = &self.record.standby else { return };
+        if self.in_flight(&Purpose::Standby) || !self.may_retry(now, STANDBY) {
+            return;
+        }
+        let token = standby.token.clone();
+        self.call(now, Purpose::Standby, Call::Launched { token });
+    }
+
+    pub(super) fn on_standby(
+        &mut self,
+        now: Mono,
+        flight: &Flight,
+        result: Result<Reply, CallError>,
+    ) {
+        match &flight.call {
+            Call::Launch(launch) => self.on_standby_launch(now, &launch.token, result),
+            Call::Launched { token } => self.on_standby_lookup(now, token, result),
+            Call::Instances { ids, .. } => {
+                let [id] = ids.as_slice() else { return };
+                self.on_standby_read(now, flight.sent, id, result);
+            }
+            Call::Statuses { .. } => {
+                let Ok(Reply::Statuses(statuses)) = result else { return };
+                for status in statuses {
+                    self.views.statuses.insert(status.instance.clone(), status);
+                }
+            }
+            call => unreachable!("{} is none of a standby's calls", call.action()),
+        }
+    }
+
+    fn is_awaited(&self, token: &str) -> bool {
+        let standby = self.record.standby.as_ref();
+        standby.is_some_and(|standby| standby.token == token && standby.instance.is_none())
+    }
+
+    fn on_standby_launch(&mut self, now: Mono, token: &str, result: Result<Reply, CallError>) {
+        if !self.is_awaited(token) {
+            if let Ok(Reply::Launched(instance)) = result {
+                self.dispose_stray(now, &instance);
+            }
+            return;
+        }
+        let error = match result {
+            Ok(Reply::Launched(instance)) => return self.on_standby_instance(now, &instance),
+            Ok(_) => return,
+            Err(error) => error,
+        };
+        let class = error.class();
+        let again = match class {
+            ErrorClass::UnknownOutcome | ErrorClass::Throttle | ErrorClass::NotSent => None,
+            ErrorClass::Credentials => None,
+            ErrorClass::Token => {
+                self.standing.token_refused = true;
+                None
+            }
+            ErrorClass::NextAz => Some(NEXT_ZONE_AFTER),
+            ErrorClass::Quota
+            | ErrorClass::Fatal
+            | ErrorClass::NotFound
+            | ErrorClass::RouteMissing
+            | ErrorClass::RouteExists
+            | ErrorClass::Protected => Some(self.setup.policy.hold),
+        };
+        self.standing.certain &= class != ErrorClass::UnknownOutcome;
+        let Some(again) = again else {
+            self.back_off(now, STANDBY);
+            return;
+        };
+        let az = self.drop_standby_launch(now);
+        self.retry_at.insert(STANDBY.into(), now + again);
+        let place = az.map(|az| format!(" in AZ {az}")).unwrap_or_default();
+        let why = format!("a launch{place} was refused: {}", error.brief());
+        self.say_once(Line::StandbyLost { instance: None, why });
+    }
+
+    /// Forgets the standby's launch, but for its token where it isn't known what became of it.
+    /// What EC2 refused outright costs nothing.
+    fn drop_standby_launch(&mut self, now: Mono) -> Option<Az> {
+        let standby = self.record.standby.take()?;
+        if self.standing.certain {
+            self.record.standby_launches.pop();
+        } else {
+            let since = self.unix(now);
+            self.lose_launch(standby.token, since);
+        }
+        self.standing.failed.insert(standby.site.az.clone(), now);
+        self.unsaved = true;
+        Some(standby.site.az)
+    }
+
+    fn on_standby_lookup(&mut self, now: Mono, token: &str, result: Result<Reply, CallError>) {
+        if !self.is_awaited(token) {
+            return;
+        }
+        let (Ok(Reply::Instances(mut found)), Some(standby)) = (result, &self.record.standby)
+        else {
+            self.back_off(now, STANDBY);
+            return;
+        };
+        let site = standby.site.clone();
+        found.retain(|instance| instance.az.as_ref().is_none_or(|az| *az == site.az));
+        if let Some(instance) = live_first(&found) {
+            let instance = instance.clone();
+            self.on_standby_instance(now, &instance);
+            return;
+        }
+        let rendered = self.setup.user_data.get(&site.subnet);
+        let same = rendered == Some(&standby.user_data_sha256) && !self.standing.token_refused;
+        if !same {
+            self.standing.certain = false;
+            self.drop_standby_launch(now);
+        } else if self.record.moving.is_none() && self.may_mutate() && self.is_at_ease(now) {
+            self.launch_standby(now);
+        } else {
+            self.back_off(now, STANDBY);
+        }
+    }
+
+    fn on_standby_instance(&mut self, now: Mono, instance: &Instance) {
+        let since = self.unix(now);
+        let Some(standby) = &mut self.record.standby else { return };
+        standby.instance = Some(instance.id.clone());
+        standby.since = since;
+        self.retries = 0;
+        // The id is worth more than anything: it is written down before anything else.
+        self.persist();
+        self.see_standby(now, instance);
+    }
+
+    /// Between two readings of the standby: often while it comes up.
+    fn standby_step(&self) -> Duration {
+        let policy = &self.setup.policy;
+        if self.standing.ready { policy.poll_interval } else { policy.poll_interval_moving }
+    }
+
+    fn watch_standby(&mut self, now: Mono) {
+        let Some(standby) = self.record.standby.clone() else { return };
+        let Some(id) = standby.instance.clone() else { return };
+        let asked = self.views.others.get(&id).map(|seen| seen.asked);
+        let due = asked.is_none_or(|at| now >= at + self.standby_step());
+        if due && !self.in_flight(&Purpose::Standby) {
+            let (az, ids) = (standby.site.az.clone(), vec![id.clone()]);
+            let call = Call::Instances { az: az.clone(), ids: ids.clone() };
+            if self.standing.ready {
+                self.read_at_leisure(now, Purpose::Standby, call);
+            } else {
+                self.call(now, Purpose::Standby, call);
+                self.call(now, Purpose::Standby, Call::Statuses { az, ids });
+            }
+        }
+        let rendered = self.setup.user_data.get(&standby.site.subnet);
+        if rendered.is_some_and(|rendered| *rendered != standby.user_data_sha256) {
+            self.release_standby(now, "the template has changed");
+        } else if standby.site.az == self.record.holder.az && self.place_of_standby().is_ok() {
+            self.release_standby(now, "the holder is in its zone");
+        } else {
+            self.judge_standby(now, &standby);
+        }
+    }
+
+    /// Tells when it is ready, and gives it up when it isn't for too long.
+    fn judge_standby(&mut self, now: Mono, standby: &Attempt) {
+        let home = standby.home.as_ref();
+        if home.is_some_and(|home| self.is_ready(now, home)) {
+            if !self.standing.ready
+                && let Some(home) = home
+            {
+                self.standing.ready = true;
+                let (instance, az) = (home.instance.clone(), home.az.clone());
+                self.say(Line::StandbyReady { instance, az });
+            }
+            return;
+        }
+        // What it did before this process began, or while we were blind, isn't known.
+        let policy = &self.setup.policy;
+        let begun = standby.since.max(self.clocks.unix_at(self.begun));
+        let age = Duration::from_secs(self.unix(now).0.saturating_sub(begun.0));
+        let silent = home.and_then(|home| {
+            match self.probing.primary_hearing(&home.instance, policy, now) {
+                Some(Hearing::Silent { since, .. }) => Some(now.since(since)),
+                Some(Hearing::Answers | Hearing::Unknown(_)) | None => None,
+            }
+        });
+        let ready_within = policy.ready_within;
+        if self.standing.ready && silent.is_some_and(|time| time > policy.verify_within) {
+            self.lose_standby(now, "it doesn't answer any more".to_string(), true);
+        } else if !self.standing.ready && age > ready_within {
+            let why = format!("not ready within {}", Short(ready_within));
+            self.lose_standby(now, why, true);
+        }
+    }
+
+    fn on_standby_read(
+        &mut self,
+        now: Mono,
+        asked: Mono,
+        id: &InstanceId,
+        result: Result<Reply, CallError>,
+    ) {
+        let what = match result {
+            Ok(Reply::Instances(found)) => Ok(found.into_iter().find(|one| one.id == *id)),
+            Ok(_) => return,
+            Err(error) => Err(error.brief().to_string()),
+        };
+        self.views.others.insert(id.clone(), Seen { asked, what: what.clone() });
+        let Some(standby) = self.record.standby.as_ref() else { return };
+        if standby.instance.as_ref() != Some(id) {
+            return;
+        }
+        match what {
+            Ok(Some(instance)) => self.see_standby(now, &instance),
+            Ok(None) => {
+                let age = self.unix(now).0.saturating_sub(standby.since.0);
+                let young = age <= self.setup.policy.invisible_max.as_secs();
+                self.standing.absent += u32::from(!young);
+                if self.standing.absent >= ABSENT_READS {
+                    self.lose_standby(now, "EC2 doesn't list it any more".to_string(), false);
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Takes in what EC2 tells of it.
+    fn see_standby(&mut self, now: Mono, instance: &Instance) {
+        self.standing.absent = 0;
+        if instance.state.is_leaving() {
+            let why = match &instance.state_reason {
+                Some(reason) => format!("{} ({reason})", instance.state),
+                None => instance.state.to_string(),
+            };
+            if matches!(instance.state, InstanceState::Stopping | InstanceState::Stopped) {
+                // Somebody stopped it: it is theirs.
+                let (instance, why) = (instance.id.clone(), "somebody stopped it".to_string());
+                self.say(Line::Kept { instance, former: false, why });
+            }
+            self.lose_standby(now, why, false);
+            return;
+        }
+        let Some(standby) = &mut self.record.standby else { return };
+        if standby.home.is_none() {
+            standby.home = super::preparing::home_of(instance, &standby.site);
+            self.unsaved |= standby.home.is_some();
+        }
+        if self.record.moving.is_none() {
+            self.check_off(now, instance);
+        }
+    }
+
+    /// It is no good, or gone.
+    fn lose_standby(&mut self, now: Mono, why: String, end: bool) {
+        let Some(standby) = self.record.standby.take() else { return };
+        if let Some(instance) = &standby.instance {
+            self.record.remember_former(instance);
+        }
+        if end {
+            self.dispose_attempt(now, &standby, Leftover::Failed);
+        }
+        self.standing.ready = false;
+        self.standing.failed.insert(standby.site.az, now);
+        self.retry_at.insert(STANDBY.into(), now + self.setup.policy.hold);
+        self.unsaved = true;
+        self.say(Line::StandbyLost { instance: standby.instance, why });
+    }
+
+    /// It isn't the one that is wanted.
+    fn release_standby(&mut self, now: Mono, why: &str) {
+        let Some(standby) = self.record.standby.take() else { return };
+        self.standing.ready = false;
+        self.unsaved = true;
+        let Some(instance) = standby.instance.clone() else {
+            let since = self.unix(now);
+            self.lose_launch(standby.token, since);
+            return;
+        };
+        self.dispose_attempt(now, &standby, Leftover::Spare);
+        self.say(Line::StandbyLost { instance: Some(instance), why: why.to_string() });
+    }
+
+    /// The standby, where a move can go to it at once.
+    pub(super) fn ready_standby(&self, now: Mono) -> Option<InstanceId> {
+        let standby = self.record.standby.as_ref()?;
+        let home = standby.home.as_ref()?;
+        let tried = self.record.moving.as_ref().is_some_and(|m| m.tried.contains(&home.az));
+        let ready = self.is_ready(now, home) && !self.is_failing(&home.az) && !tried;
+        ready.then(|| home.instance.clone())
+    }
+
+    /// Makes the standby the candidate of the move under way; from here on it is one.
+    pub(super) fn take_standby(&mut self, now: Mono) -> bool {
+        if self.ready_standby(now).is_none() {
+            return false;
+        }
+        let since = self.unix(now);
+        let (Some(moving), Some(standby)) =
+            (&mut self.record.moving, self.record.standby.take())
+        else {
+            return false;
+        };
+        moving.attempt = Some(Attempt { since, ..standby });
+        self.standing.ready = false;
+        self.unsaved = true;
+        true
+    }
+
+    /// Whether the standby has answered since `since` and of late: it is reached through the same
+    /// network, so who hears it isn't blind.
+    pub(super) fn standby_vouches(&self, since: Mono, lately: Mono, now: Mono) -> bool {
+        let candidate = self.record.moving.as_ref().and_then(|moving| moving.attempt.as_ref());
+        let candidate = candidate.filter(|attempt| attempt.ahead);
+        let standby = self.record.standby.as_ref().or(candidate);
+        let instance = standby.and_then(|standby| standby.instance.as_ref());
+        instance.is_some_and(|instance| {
+            self.probing.vouches(instance, since.max(lately), &self.setup.policy, now)
+        })
+    }
+}
