@@ -107,6 +107,9 @@ pub enum Line {
     Ready {
         /// Which.
         instance: InstanceId,
+        /// Whether it was a standby.
+        #[serde(default)]
+        standby: bool,
     },
     /// Routes are being pointed to the candidate.
     Cutting,
@@ -371,7 +374,12 @@ impl fmt::Display for Line {
             Line::Waiting { instance, address } => {
                 write!(f, "Waiting for {instance} to answer at {address}...")
             }
-            Line::Ready { instance } => write!(f, "New instance {instance} is ready"),
+            Line::Ready { instance, standby: false } => {
+                write!(f, "New instance {instance} is ready")
+            }
+            Line::Ready { instance, standby: true } => {
+                write!(f, "Standby {instance} answers and is ready")
+            }
             Line::Cutting => f.write_str("Updating static routes..."),
             Line::Routed { destination, instance, table, added } => {
                 let verb = if *added { "Added" } else { "Replaced" };

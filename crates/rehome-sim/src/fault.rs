@@ -184,6 +184,15 @@ kinds! {
         "Somebody pauses a VIP.";
     Protects "protected" 20 (600, 3_600) (0, 0)
         "A holder is protected from termination.";
+    // Standbys, where there are any.
+    StandbyDies "standby-dies" 60 (0, 0) (0, 0)
+        "A standby's guest dies.";
+    StandbyStopped "standby-stopped" 20 (0, 0) (0, 0)
+        "A standby is stopped by hand.";
+    StandbyEnded "standby-ended" 20 (0, 0) (0, 0)
+        "A standby is terminated by hand.";
+    BothDie "both-die" 80 (0, 0) (0, 60)
+        "A holder's guest dies, and its standby's 3 s and `strength` tenths later.";
 }
 
 impl Kind {

@@ -97,7 +97,7 @@ pub enum Invariant {
     /// between tries grow to 20 s, and what is refused for good is held.
     Hammering,
     /// Routes are never cut away from a VIP that has answered the process within the silence that
-    /// a commit needs.
+    /// a commit needs: less of it where a standby answers meanwhile.
     CutWhileAnswering,
     /// At most 20 % independent loss on every path, and nothing else, moves nothing.
     MovedByLoss,
@@ -403,8 +403,10 @@ impl Observer {
             let what = format!("{holder} is called not found, and EC2 has it");
             return violated(world, Invariant::GoneWhileThere, what);
         }
-        let silence = u64::try_from(world.plan.policy.commit_after.as_nanos()).unwrap_or(u64::MAX);
-        match self.stories.of[process].heard_at {
+        let (story, policy) = (&self.stories.of[process], &world.plan.policy);
+        let silence = if story.to_standby { policy.silence_min() } else { policy.commit_after };
+        let silence = u64::try_from(silence.as_nanos()).unwrap_or(u64::MAX);
+        match story.heard_at {
             Some(heard) if cutting && world.now < heard + silence => {
                 let ms = (world.now - heard) / 1_000_000;
                 let what = format!("routes are cut {ms} ms after the VIP answered");

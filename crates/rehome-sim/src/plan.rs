@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ec2_model::Pace;
-use rehome_core::policy::{FenceMode, Policy};
+use rehome_core::policy::{FenceMode, Policy, StandbyMode};
 
 use crate::fault::{Kind, TABLE};
 use crate::rng::Rng;
@@ -103,6 +103,14 @@ impl Plan {
             profile = Profile::Swarm;
             knobs = LOST_LAUNCHES.iter().map(|kind| knob(&mut staged, *kind, 2_000)).collect();
         }
+        if profile == Profile::Swarm && staged.chance(250) {
+            policy.standby = StandbyMode::Hot;
+            for spec in TABLE.iter().filter(|spec| spec.kind > Kind::Protects) {
+                if staged.chance(400) {
+                    knobs.push(knob(&mut staged, spec.kind, 100));
+                }
+            }
+        }
         Plan {
             profile,
             vips,
@@ -126,7 +134,7 @@ fn swarm(rng: &mut Rng) -> Vec<Knob> {
     let density = [40, 80, 150, 300, 600][rng.index(5)];
     let zeal = [50, 100, 200][rng.index(3)];
     let mut knobs: Vec<Knob> = Vec::new();
-    for spec in TABLE {
+    for spec in TABLE.iter().filter(|spec| spec.kind <= Kind::Protects) {
         if rng.chance(density) {
             knobs.push(knob(rng, spec.kind, zeal));
         }

@@ -4,6 +4,7 @@ mod api;
 mod guests;
 mod machine;
 mod people;
+mod standbys;
 
 use std::mem;
 
@@ -83,8 +84,10 @@ impl World {
             self.strike_machine(kind, strength)
         } else if kind <= Kind::NewbornsDie {
             self.strike_guest(kind, strength)
-        } else {
+        } else if kind <= Kind::Protects {
             self.strike_people(kind, strength)
+        } else {
+            self.strike_standby(kind, strength)
         }
     }
 

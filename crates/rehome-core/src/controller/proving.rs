@@ -187,7 +187,8 @@ impl Controller {
             }
             return;
         }
-        self.say(Line::Ready { instance: home.instance.clone() });
+        let (instance, standby) = (home.instance.clone(), self.attempt().ahead);
+        self.say(Line::Ready { instance, standby });
         self.begin_cut(now, home);
     }
 }

@@ -92,6 +92,8 @@ pub(super) struct Story {
     pub(super) heard_at: Option<u64>,
     /// Whether the move under way leaves a zone that EC2 calls impaired.
     free: bool,
+    /// Whether the candidate that was called ready last was a standby.
+    pub(super) to_standby: bool,
     /// When launches were sent lately.
     pub(super) launches_sent: Vec<u64>,
     /// Whether people were told last that the capability is lost.
@@ -178,6 +180,9 @@ impl Stories {
         let story = &mut self.of[process];
         if let Line::Moving { reason, .. } = line {
             story.free = *reason == Reason::AzImpaired;
+        }
+        if let Line::Ready { standby, .. } = line {
+            story.to_standby = *standby;
         }
         let spent = |why: &str| why.starts_with("budget spent");
         let is_told = matches!(line, Line::Held { why } if spent(why));

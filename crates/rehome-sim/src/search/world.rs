@@ -424,6 +424,8 @@ fn same(one: &Record, other: &Record) -> bool {
         lost_launches,
         former,
         moves,
+        standby,
+        standby_launches,
     } = one;
     *moving == other.moving
         && *disposals == other.disposals
@@ -432,6 +434,8 @@ fn same(one: &Record, other: &Record) -> bool {
         && (*generation, *attempts) == (other.generation, other.attempts)
         && *former == other.former
         && *moves == other.moves
+        && *standby == other.standby
+        && *standby_launches == other.standby_launches
         && *path == other.path
         && *heard_by == other.heard_by
         && *route_set == other.route_set
