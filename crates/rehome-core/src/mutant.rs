@@ -48,6 +48,7 @@ mutants! {
     RetriesAsNew "retries-as-new" "A launch without an answer is forgotten and made anew.";
     SendsLate "sends-late" "A call may leave long after it was decided.";
     TellsNoSpentBudget "tells-no-spent-budget" "That the capability is lost isn't told.";
+    ForgetsStandby "forgets-standby" "A standby that is lost or released is forgotten.";
     NeverCancels "never-cancels" "A move goes on although the VIP answers again.";
 }
 

@@ -342,26 +342,16 @@ impl fmt::Display for Ping<'_> {
     }
 }
 
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let old = |former: &bool| if *former { "old instance" } else { "instance" };
+impl Line {
+    /// What is said from the decision to move until a candidate is ready, and of standbys.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are worded beside")]
+    fn fmt_preparing(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Line::Status { instance, address, az, state, ping } => {
-                let ping = Ping(ping);
-                write!(f, "Instance {instance} ({address}) in AZ {az} - {state}, PING: {ping}")
-            }
-            Line::SourceDestCheckOff { instance } => {
-                write!(f, "Source/destination check of {instance} switched off")
-            }
-            Line::Suspect { evidence } => write!(f, "Suspect: {evidence}; asking EC2"),
             Line::Moving { standby: None, reason, .. } => {
                 write!(f, "Launching replacement due to: {reason}")
             }
             Line::Moving { standby: Some(standby), reason, .. } => {
                 write!(f, "Moving to standby {standby} due to: {reason}")
-            }
-            Line::WouldMove { instance, reason, evidence } => {
-                write!(f, "Would have moved away from {instance} because: {reason} ({evidence})")
             }
             Line::Launching { az } => write!(f, "Launching new instance in AZ: {az}"),
             Line::Launched { instance } => write!(f, "New instance {instance} launched"),
@@ -379,6 +369,45 @@ impl fmt::Display for Line {
             }
             Line::Ready { instance, standby: true } => {
                 write!(f, "Standby {instance} answers and is ready")
+            }
+            Line::StandbyLaunching { az } => write!(f, "Launching standby in AZ: {az}"),
+            Line::StandbyReady { instance, az } => {
+                write!(f, "Standby {instance} in AZ {az} is ready")
+            }
+            Line::StandbyLost { instance: Some(instance), why } => {
+                write!(f, "Standby {instance} lost: {why}; a failover would have to launch")
+            }
+            Line::StandbyLost { instance: None, why } => {
+                write!(f, "No standby: {why}; a failover would have to launch")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let old = |former: &bool| if *former { "old instance" } else { "instance" };
+        match self {
+            Line::Status { instance, address, az, state, ping } => {
+                let ping = Ping(ping);
+                write!(f, "Instance {instance} ({address}) in AZ {az} - {state}, PING: {ping}")
+            }
+            Line::SourceDestCheckOff { instance } => {
+                write!(f, "Source/destination check of {instance} switched off")
+            }
+            Line::Suspect { evidence } => write!(f, "Suspect: {evidence}; asking EC2"),
+            Line::Moving { .. }
+            | Line::Launching { .. }
+            | Line::Launched { .. }
+            | Line::AttemptFailed { .. }
+            | Line::Waiting { .. }
+            | Line::Ready { .. }
+            | Line::StandbyLaunching { .. }
+            | Line::StandbyReady { .. }
+            | Line::StandbyLost { .. } => self.fmt_preparing(f),
+            Line::WouldMove { instance, reason, evidence } => {
+                write!(f, "Would have moved away from {instance} because: {reason} ({evidence})")
             }
             Line::Cutting => f.write_str("Updating static routes..."),
             Line::Routed { destination, instance, table, added } => {
@@ -419,16 +448,6 @@ impl fmt::Display for Line {
                 write!(f, "Failover capability lost: a dead holder could not be replaced: {why}")
             }
             Line::CapabilityBack => f.write_str("Failover capability is back"),
-            Line::StandbyLaunching { az } => write!(f, "Launching standby in AZ: {az}"),
-            Line::StandbyReady { instance, az } => {
-                write!(f, "Standby {instance} in AZ {az} is ready")
-            }
-            Line::StandbyLost { instance: Some(instance), why } => {
-                write!(f, "Standby {instance} lost: {why}; a failover would have to launch")
-            }
-            Line::StandbyLost { instance: None, why } => {
-                write!(f, "No standby: {why}; a failover would have to launch")
-            }
             Line::Notice { text } => f.write_str(text),
             Line::Stopping { standing } => write!(f, "Stopping: {standing}"),
         }

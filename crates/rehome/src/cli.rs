@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rehome_core::names::{GroupId, ImageId, InstanceId, InstanceType, KeyName, SubnetId, TableId};
 use rehome_core::net::{Vip, VipError};
-use rehome_core::policy::{FenceMode, Policy};
+use rehome_core::policy::{FenceMode, Policy, StandbyMode};
 use rehome_core::preflight::{Loss, Order};
 use rehome_core::spec::Wishes;
 
@@ -142,6 +142,9 @@ pub(crate) struct PlaceArgs {
     /// What happens to an instance that lost the address
     #[arg(long, value_enum, default_value = "terminate")]
     pub(crate) fence: Fence,
+    /// What is kept ready for a failover
+    #[arg(long, value_enum, default_value = "cold")]
+    pub(crate) standby: Standby,
     /// Agree to a replacement without this; may be repeated
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) accept_loss: Vec<AcceptedLoss>,
@@ -156,6 +159,15 @@ pub(crate) enum Fence {
     Stop,
     /// Terminate it
     Terminate,
+}
+
+/// `--standby`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Standby {
+    /// Nothing: a replacement is launched when it is needed
+    Cold,
+    /// One instance more, running and probed all the time, in another AZ than the holder
+    Hot,
 }
 
 /// `--accept-loss`.
@@ -216,11 +228,11 @@ pub(crate) struct KnobArgs {
     /// The pause after a spent launch budget
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_positive)]
     pub(crate) hold: Duration,
-    /// Moves in an hour
+    /// Moves in an hour, and as many launches of standbys
     #[arg(long, value_name = "N", default_value_t = 2)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) moves_per_hour: u32,
-    /// Moves in a day
+    /// Moves in a day, and as many launches of standbys
     #[arg(long, value_name = "N", default_value_t = 4)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10000))]
     pub(crate) moves_per_day: u32,
@@ -377,6 +389,7 @@ impl RunArgs {
             unfamiliar: knobs.unfamiliar,
             report_interval: knobs.status_interval,
             fence: self.place.fence.mode(),
+            standby: self.place.standby.mode(),
             observe: self.operation.observe,
             ..Policy::default()
         }
@@ -390,6 +403,20 @@ impl Fence {
             Fence::Stop => FenceMode::Stop,
             Fence::Terminate => FenceMode::Terminate,
         }
+    }
+}
+
+impl Standby {
+    pub(crate) fn mode(self) -> StandbyMode {
+        match self {
+            Standby::Cold => StandbyMode::Cold,
+            Standby::Hot => StandbyMode::Hot,
+        }
+    }
+
+    /// The word of the command line.
+    pub(crate) fn word(self) -> &'static str {
+        self.mode().word()
     }
 }
 

@@ -63,11 +63,12 @@ pub(crate) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     for One { args: one, .. } in &all {
         let policy = one.policy();
         text.push_str(&format!(
-            "{} on {}: probed every {:?}, silent after {:?}, fence {}{}\n",
+            "{} on {}: probed every {:?}, silent after {:?}, {} standby, fence {}{}\n",
             one.route_destination.text,
             one.instance_id,
             policy.interval,
             policy.silence_min(),
+            policy.standby.word(),
             policy.fence.word(),
             if policy.observe { ", only observed" } else { "" },
         ));

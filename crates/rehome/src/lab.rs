@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 use rehome_lab::{Break, Command, Fault, FaultCommand, FaultEffect, LabName, PaceName, Side, Up};
 
+use crate::cli::Standby;
 use crate::duration::parse;
 use crate::fail::{FAILED, Failure, Problem, WRONG};
 
@@ -98,6 +99,9 @@ enum LabCommand {
         /// How long things take
         #[arg(long, value_enum, default_value = "fast")]
         pace: Pace,
+        /// What is kept ready for the failover; with hot the address is probed every 200 ms
+        #[arg(long, value_enum, default_value = "cold")]
+        standby: Standby,
         /// Print one JSON document
         #[arg(long)]
         json: bool,
@@ -297,7 +301,7 @@ pub(crate) fn run(args: LabArgs) -> Result<ExitCode, Failure> {
         LabCommand::Fault(FaultCli::Clear) => Command::Fault(FaultCommand::Clear),
         LabCommand::Arrange(args) => Command::Arrange { what: args.what.into(), undo: args.undo },
         LabCommand::Down => Command::Down,
-        LabCommand::Demo { pace, json } => return demo::run(pace, json),
+        LabCommand::Demo { pace, standby, json } => return demo::run(pace, standby, json),
     };
     rehome_lab::run(&args.lab, &command).map_err(|error| problem(&error))
 }

@@ -20,6 +20,7 @@ use super::reading::ABSENT_READS;
 use super::{Controller, Flight, Purpose, Wakeup};
 use crate::call::{Call, Reply};
 use crate::fault::{CallError, ErrorClass};
+use crate::mutant::{self, Mutant};
 use crate::names::{Az, InstanceId};
 use crate::placement::Site;
 use crate::policy::StandbyMode;
@@ -127,13 +128,13 @@ impl Controller {
     /// As many in an hour and in a day as there may be moves: each move uses one.
     fn standby_budget_spent(&self, now: Mono) -> Option<String> {
         let policy = &self.setup.policy;
-        [(HOUR, policy.moves_per_hour, "hour"), (DAY, policy.moves_per_day, "day")]
-            .iter()
-            .find_map(|(seconds, most, word)| {
+        [(HOUR, policy.moves_per_hour, "hour"), (DAY, policy.moves_per_day, "day")].iter().find_map(
+            |(seconds, most, word)| {
                 let launched = self.record.standbys_within(self.unix(now), *seconds);
                 let spent = launched >= *most as usize;
                 spent.then(|| format!("budget spent: {launched} launched in the last {word}"))
-            })
+            },
+        )
     }
 
     /// The first zone beside the holder's, of those that failed the one in which it is longest ago.
@@ -186,7 +187,15 @@ impl Controller {
                     self.views.statuses.insert(status.instance.clone(), status);
                 }
             }
-            call => unreachable!("{} is none of a standby's calls", call.action()),
+            Call::Listed { .. }
+            | Call::Tables { .. }
+            | Call::Path { .. }
+            | Call::Zones
+            | Call::DisableSourceDestCheck { .. }
+            | Call::ReplaceRoute { .. }
+            | Call::CreateRoute { .. }
+            | Call::Stop { .. }
+            | Call::Terminate { .. } => {}
         }
     }
 
@@ -337,12 +346,11 @@ impl Controller {
         let policy = &self.setup.policy;
         let begun = standby.since.max(self.clocks.unix_at(self.begun));
         let age = Duration::from_secs(self.unix(now).0.saturating_sub(begun.0));
-        let silent = home.and_then(|home| {
-            match self.probing.primary_hearing(&home.instance, policy, now) {
+        let silent =
+            home.and_then(|home| match self.probing.primary_hearing(&home.instance, policy, now) {
                 Some(Hearing::Silent { since, .. }) => Some(now.since(since)),
                 Some(Hearing::Answers | Hearing::Unknown(_)) | None => None,
-            }
-        });
+            });
         let ready_within = policy.ready_within;
         if self.standing.ready && silent.is_some_and(|time| time > policy.verify_within) {
             self.lose_standby(now, "it doesn't answer any more".to_string(), true);
@@ -412,10 +420,11 @@ impl Controller {
     /// It is no good, or gone.
     fn lose_standby(&mut self, now: Mono, why: String, end: bool) {
         let Some(standby) = self.record.standby.take() else { return };
-        if let Some(instance) = &standby.instance {
+        let forgets = mutant::is_alive(Mutant::ForgetsStandby);
+        if let Some(instance) = standby.instance.as_ref().filter(|_| !forgets) {
             self.record.remember_former(instance);
         }
-        if end {
+        if end && !forgets {
             self.dispose_attempt(now, &standby, Leftover::Failed);
         }
         self.standing.ready = false;
@@ -454,8 +463,7 @@ impl Controller {
             return false;
         }
         let since = self.unix(now);
-        let (Some(moving), Some(standby)) =
-            (&mut self.record.moving, self.record.standby.take())
+        let (Some(moving), Some(standby)) = (&mut self.record.moving, self.record.standby.take())
         else {
             return false;
         };

@@ -13,6 +13,7 @@ use rehome_lab::Status;
 use serde_json::Value;
 
 use super::Pace;
+use crate::cli::Standby;
 use crate::fail::{FAILED, Failure, Problem};
 
 mod pings;
@@ -60,12 +61,12 @@ struct Demo {
 }
 
 /// Runs the demonstration.
-pub(crate) fn run(pace: Pace, json: bool) -> Result<ExitCode, Failure> {
+pub(crate) fn run(pace: Pace, standby: Standby, json: bool) -> Result<ExitCode, Failure> {
     let exe = std::env::current_exe().map_err(|error| failed(&error.to_string()))?;
     let live = !json && std::io::stdout().is_terminal();
     let lab = format!("demo-{}", std::process::id());
     let mut demo = Demo { exe, lab, screen: Screen::new(live), children: Vec::new() };
-    let told = demo.tell(pace);
+    let told = demo.tell(pace, standby);
     demo.end();
     let (story, pings) = told?;
     let clean = demo.is_gone();
@@ -90,11 +91,11 @@ impl Demo {
         command
     }
 
-    fn tell(&mut self, pace: Pace) -> Result<(Story, Pings), Failure> {
+    fn tell(&mut self, pace: Pace, standby: Standby) -> Result<(Story, Pings), Failure> {
         self.screen.step("Starting a lab");
         self.up(pace)?;
         let before = self.status()?;
-        let mut story = Story::new(&before)?;
+        let mut story = Story::new(&before, standby)?;
         self.screen.step("Starting rehome run on the monitoring machine");
         self.place_template()?;
         let (sender, heard) = channel();
@@ -185,6 +186,9 @@ impl Demo {
         words.extend(["--instance-id", &story.old, "--route-destination", &destination]);
         words.extend(["--user-data-file", TEMPLATE_PATH, "--security-group", &story.group]);
         words.extend(["--keypair", &story.key]);
+        if story.standby == Standby::Hot {
+            words.extend(["--standby", story.standby.word(), "--interval", "200ms"]);
+        }
         self.listen(&words, sender, "rehome run", |line| {
             serde_json::from_str(line).ok().map(Heard::Event)
         })
@@ -265,7 +269,10 @@ impl Demo {
                 }
             }
         }
-        Err(failed("rehome run never said that the address is reachable"))
+        Err(failed(match story.standby {
+            Standby::Cold => "rehome run never said that the address is reachable",
+            Standby::Hot => "rehome run never said that its standby is ready",
+        }))
     }
 
     fn follow(

@@ -32,6 +32,7 @@ mod people;
 mod refusals;
 mod returns;
 mod sight;
+mod standing;
 mod stolen;
 mod stopped;
 mod story;

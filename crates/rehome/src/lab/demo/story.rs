@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::pings::Pings;
 use super::{VIP, failed};
+use crate::cli::Standby;
 use crate::fail::Failure;
 
 /// The parts of a failover, in order.
@@ -25,18 +26,27 @@ pub(super) enum Phase {
 /// The phases that take time, with what they are called.
 pub(super) const PHASES: [(Phase, &str, &str); 5] = [
     (Phase::Detect, "detect", "the silence is believed, EC2 and the way there were read"),
-    (Phase::Prepare, "prepare", "launched in another AZ, source/dest check off, it answers"),
+    (Phase::Prepare, "prepare", PREPARED),
     (Phase::Cut, "cut", "routes replaced in every table and read back"),
     (Phase::Verify, "verify", "the address answers from its new home"),
     (Phase::Fence, "fence", "the old instance is seen terminated"),
 ];
+
+/// What a launch takes.
+const PREPARED: &str = "launched in another AZ, source/dest check off, it answers";
+
+/// What is left of it with a standby.
+const READY: &str = "nothing: the standby answers already";
 
 /// What happened so far.
 pub(super) struct Story {
     pub(super) old: String,
     pub(super) group: String,
     pub(super) key: String,
+    pub(super) standby: Standby,
     new: Option<String>,
+    /// Whether a standby was called ready.
+    ready: bool,
     phase: Phase,
     begun: Vec<(Phase, Instant)>,
     well: bool,
@@ -45,7 +55,7 @@ pub(super) struct Story {
 }
 
 impl Story {
-    pub(super) fn new(before: &Status) -> Result<Story, Failure> {
+    pub(super) fn new(before: &Status, standby: Standby) -> Result<Story, Failure> {
         let old = before
             .instances
             .iter()
@@ -56,7 +66,9 @@ impl Story {
             old: old.id.clone(),
             group: group.ok_or_else(|| failed("vip-a has no security group"))?,
             key: old.key_name.clone().ok_or_else(|| failed("vip-a has no key pair"))?,
+            standby,
             new: None,
+            ready: false,
             phase: Phase::Healthy,
             begun: Vec::new(),
             well: false,
@@ -86,6 +98,11 @@ impl Story {
             }
             "moving" => self.enter(Phase::Prepare, at),
             "launched" => self.new = event["instance"].as_str().map(str::to_owned),
+            // The next one comes up while the failover is still told.
+            "standby-ready" if self.phase == Phase::Healthy => {
+                self.new = event["instance"].as_str().map(str::to_owned);
+                self.ready = true;
+            }
             "cutting" => self.enter(Phase::Cut, at),
             "verifying" => self.enter(Phase::Verify, at),
             "verified" => self.enter(Phase::Fence, at),
@@ -103,9 +120,9 @@ impl Story {
         self.phase
     }
 
-    /// Whether rehome has said that the address is reachable.
+    /// Whether rehome has said that the address is reachable, and that its standby is ready.
     pub(super) fn is_well(&self) -> bool {
-        self.well
+        self.well && (self.ready || self.standby == Standby::Cold)
     }
 
     /// The instance that was launched.
@@ -202,6 +219,8 @@ impl Story {
         ));
         for (phase, name, what) in PHASES {
             if let Some(ms) = self.phase_ms(phase, now) {
+                let ahead = what == PREPARED && self.standby == Standby::Hot;
+                let what = if ahead { READY } else { what };
                 line(format!("  {name:<8} {:>9}   {what}", seconds(ms)));
             }
         }
