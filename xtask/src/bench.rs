@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: figures that the documents quote, measured anew.
 //!
-//! One bench so far: [`outage`]. Each is a name, what it measures, and a function that takes the
+//! One bench so far: [`outage`], beside the failover step by step or, again and again, to a hot
+//! standby. Each is a name, what it measures, and a function that takes the
 //! words behind its name, so that the list in an error is the list that there is.
 
 mod client;
+mod hot;
 mod outage;
 mod picture;
 mod story;

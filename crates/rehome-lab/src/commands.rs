@@ -41,6 +41,8 @@ pub enum PaceName {
     /// The same story in seconds.
     #[default]
     Fast,
+    /// The same, and every call takes 150 to 300 ms.
+    Brisk,
     /// Every transition is visible to the very next call.
     Instant,
 }
@@ -50,6 +52,7 @@ impl PaceName {
         match self {
             PaceName::Real => Pace::real(),
             PaceName::Fast => Pace::fast(),
+            PaceName::Brisk => Pace::brisk(),
             PaceName::Instant => Pace::instant(),
         }
     }

@@ -114,6 +114,8 @@ pub(crate) enum Pace {
     Real,
     /// The same story in seconds
     Fast,
+    /// The same, and every call of the API takes 150 to 300 ms
+    Brisk,
     /// Every transition visible to the very next call
     Instant,
 }
@@ -123,6 +125,7 @@ impl Pace {
         match self {
             Pace::Real => PaceName::Real,
             Pace::Fast => PaceName::Fast,
+            Pace::Brisk => PaceName::Brisk,
             Pace::Instant => PaceName::Instant,
         }
     }
@@ -131,6 +134,7 @@ impl Pace {
         match self {
             Pace::Real => "real",
             Pace::Fast => "fast",
+            Pace::Brisk => "brisk",
             Pace::Instant => "instant",
         }
     }

@@ -39,6 +39,13 @@ impl Client {
         self.answers.extend(seconds.and_then(|s| Duration::try_from_secs_f64(s).ok()));
     }
 
+    /// Begins anew.
+    pub(super) fn forget(&mut self) {
+        let last = self.answers.last().copied();
+        self.answers.clear();
+        self.answers.extend(last);
+    }
+
     /// How many answers came after this.
     pub(super) fn answers_since(&self, time: Duration) -> usize {
         self.answers.iter().filter(|answer| **answer > time).count()

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};
 
+use super::hot;
 use super::picture::{self, Outage, PHASES};
 use super::story::{self, Latest, Stage, Teller};
 use crate::build::Builds;
@@ -22,7 +23,11 @@ use crate::setup;
 /// How many times shorter rehome's outage is to be, at the real pace.
 const AIM: f64 = 6.0;
 
-const USAGE: &str = "bench outage [--json] [--pace real|fast] [--rehome FILE]";
+const USAGE: &str = "bench outage [--json] [--rehome FILE] [--pace real|fast | --standby hot \
+                     [--failovers N]]";
+
+/// Failovers to a hot standby, where nothing else is asked for.
+const FAILOVERS: usize = 100;
 
 /// How often a terminal is shown where both are.
 const FRAME: Duration = Duration::from_millis(500);
@@ -36,6 +41,8 @@ pub(super) struct Options {
     json: bool,
     /// Of the labs. Only `real` says anything about EC2; `fast` is for trying the bench itself.
     pace: &'static str,
+    /// Instead of both stories: so many failovers to a hot standby.
+    hot: Option<usize>,
     /// A binary that is there already, such as an older one; else one is built.
     rehome: Option<PathBuf>,
 }
@@ -47,7 +54,7 @@ impl Options {
     ///
     /// Names the option or value that isn't known.
     pub(super) fn parse(words: &[&str]) -> Result<Options> {
-        let mut options = Options { json: false, pace: "real", rehome: None };
+        let mut options = Options { json: false, pace: "real", hot: None, rehome: None };
         let mut words = words.iter();
         while let Some(&word) = words.next() {
             let (name, mut value) = match word.split_once('=') {
@@ -61,14 +68,23 @@ impl Options {
                 ("--json", None) => options.json = true,
                 ("--pace", Some("real")) => options.pace = "real",
                 ("--pace", Some("fast")) => options.pace = "fast",
+                ("--standby", Some("hot")) => options.hot = options.hot.or(Some(FAILOVERS)),
+                ("--failovers", Some(number)) => options.hot = Some(counted(number)?),
                 ("--rehome", Some(file)) => options.rehome = Some(binary(file)?),
-                ("--json" | "--pace" | "--rehome", other) => {
+                ("--json" | "--pace" | "--standby" | "--rehome", other) => {
                     bail!("{name} doesn't take {}; usage: {USAGE}", other.unwrap_or("nothing"))
                 }
                 _ => bail!("unknown option: {word}; usage: {USAGE}"),
             }
         }
         Ok(options)
+    }
+}
+
+fn counted(number: &str) -> Result<usize> {
+    match number.parse() {
+        Ok(number @ 1..=10_000) => Ok(number),
+        Ok(_) | Err(_) => bail!("--failovers {number}: give a number from 1 to 10000"),
     }
 }
 
@@ -87,6 +103,9 @@ pub(super) fn run(options: &Options) -> Result<bool> {
         Some(binary) => binary.clone(),
         None => Builds::default().rehome()?,
     };
+    if let Some(failovers) = options.hot {
+        return hot::run(&rehome, failovers, options.json);
+    }
     let pair = measure(options, rehome)?;
     let ok = options.pace != "real" || met(&pair);
     if options.json {
@@ -210,13 +229,20 @@ mod tests {
     #[test]
     fn options_are_understood_or_named() {
         let parse = Options::parse;
-        assert_eq!(parse(&[]).unwrap(), Options { json: false, pace: "real", rehome: None });
-        let fast = Options { json: true, pace: "fast", rehome: None };
+        assert_eq!(
+            parse(&[]).unwrap(),
+            Options { json: false, pace: "real", hot: None, rehome: None }
+        );
+        let fast = Options { json: true, pace: "fast", hot: None, rehome: None };
         assert_eq!(parse(&["--json", "--pace", "fast"]).unwrap(), fast);
         assert_eq!(parse(&["--pace=fast", "--json"]).unwrap(), fast);
+        assert_eq!(parse(&["--standby", "hot"]).unwrap().hot, Some(FAILOVERS));
+        assert_eq!(parse(&["--standby=hot", "--failovers=7"]).unwrap().hot, Some(7));
         assert!(parse(&["--rehome", "/bin/sh"]).unwrap().rehome.is_some());
         for (words, named) in [
             (&["--pace"][..], "--pace doesn't take nothing"),
+            (&["--standby", "warm"], "--standby doesn't take warm"),
+            (&["--failovers", "0"], "--failovers 0: give a number from 1 to 10000"),
             (&["--pace", "slow"], "--pace doesn't take slow"),
             (&["--json=yes"], "--json doesn't take yes"),
             (&["--jsn"], "unknown option: --jsn"),

@@ -25,7 +25,7 @@ use super::picture::{Outage, Phase};
 use crate::cargo;
 
 /// The overlay address of every lab.
-const VIP: &str = "10.0.0.10";
+pub(super) const VIP: &str = "10.0.0.10";
 
 /// What holds it at first.
 const HOLDER: &str = "vip-a";
@@ -34,10 +34,10 @@ const HOLDER: &str = "vip-a";
 const MONITOR: &str = "monitor";
 
 /// Between two probes of the client, as `ping` takes it: the resolution of the figures.
-const PING_INTERVAL_S: &str = "0.01";
+pub(super) const PING_INTERVAL_S: &str = "0.01";
 
 /// How long the address answers without a break before the crash, and after the failover.
-const STEADY: Duration = Duration::from_secs(3);
+pub(super) const STEADY: Duration = Duration::from_secs(3);
 
 /// Time for all of it. Step by step at the real pace takes about four minutes.
 const STORY_LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -50,7 +50,7 @@ const END_LIMIT: Duration = Duration::from_secs(15);
 const CRASH_LIMIT: Duration = Duration::from_secs(5);
 
 /// How often limits are looked at while nothing is heard.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 
 /// The line of a healthy holder.
 const HEALTHY: &str = "RUNNING, PING: REACHABLE";
@@ -87,7 +87,7 @@ impl Latest {
 }
 
 /// A line of one of the two programs, with the time it was read at; `None` at the end.
-enum Heard {
+pub(super) enum Heard {
     Client(Option<String>),
     Program(Option<String>, Duration),
 }
@@ -99,25 +99,34 @@ enum Heard {
 /// When a part can't be started, ends early or takes too long, or when the longest silence is not
 /// that of the crash.
 pub(super) fn tell(stage: &Stage, teller: &Teller, latest: &Latest) -> Result<Outage> {
-    let log = cargo::logs().join(format!("bench-outage-{}.log", teller.name.replace(' ', "-")));
-    fs::create_dir_all(cargo::logs())?;
-    let log_file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-    let name = format!("bench-{}-{}", teller.name.replace(' ', ""), std::process::id());
-    let mut lab = Lab { rehome: &stage.rehome, name, log: log_file, children: Vec::new() };
+    let mut lab = Lab::new(&stage.rehome, &teller.name.replace(' ', "-"))?;
     let told = lab.up(stage.pace).and_then(|()| Story::new(stage, latest).run(&mut lab, teller));
     lab.end();
-    told.with_context(|| format!("{} (its log: {})", teller.name, log.display()))
+    told.with_context(|| format!("{} (its log: {})", teller.name, lab.log_path.display()))
 }
 
-struct Lab<'a> {
+/// A lab of a bench's own, which ends with it.
+pub(super) struct Lab<'a> {
     rehome: &'a Path,
     name: String,
-    log: File,
+    /// What its programs say, and what they say went wrong.
+    pub(super) log: File,
+    log_path: PathBuf,
     /// The lab itself, then what was started in it.
     children: Vec<Child>,
 }
 
 impl Lab<'_> {
+    /// One that isn't up yet; `name` is its part of names of files and labs.
+    pub(super) fn new<'a>(rehome: &'a Path, name: &str) -> Result<Lab<'a>> {
+        let log_path = cargo::logs().join(format!("bench-outage-{name}.log"));
+        fs::create_dir_all(cargo::logs())?;
+        let log = File::create(&log_path);
+        let log = log.with_context(|| format!("cannot write {}", log_path.display()))?;
+        let name = format!("bench-{name}-{}", std::process::id());
+        Ok(Lab { rehome, name, log, log_path, children: Vec::new() })
+    }
+
     fn command(&self, words: &[&str]) -> Result<Command> {
         let mut command = Command::new(self.rehome);
         command.args(["lab", "--lab", &self.name]).args(words);
@@ -133,7 +142,7 @@ impl Lab<'_> {
         Ok(command)
     }
 
-    fn up(&mut self, pace: &str) -> Result<()> {
+    pub(super) fn up(&mut self, pace: &str) -> Result<()> {
         let mut command = self.command(&["up", "--pace", pace, "--until-eof"])?;
         let mut child = command.stdin(Stdio::piped()).spawn().context("cannot start a lab")?;
         let mut line = String::new();
@@ -146,7 +155,7 @@ impl Lab<'_> {
         Ok(())
     }
 
-    fn run(&self, words: &[&str]) -> Result<Vec<u8>> {
+    pub(super) fn run(&self, words: &[&str]) -> Result<Vec<u8>> {
         let output = self.command(words)?.output().context("cannot start rehome")?;
         if !output.status.success() {
             bail!("`rehome lab {}` ended with {}", words.join(" "), output.status);
@@ -155,7 +164,7 @@ impl Lab<'_> {
     }
 
     /// Starts a program on the monitoring machine and hands on its lines, and word of its end.
-    fn listen(
+    pub(super) fn listen(
         &mut self,
         words: &[&str],
         sender: Sender<Heard>,
@@ -179,7 +188,7 @@ impl Lab<'_> {
     }
 
     /// Ends what was started: the lab first, which takes the rest along.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         for child in &mut self.children {
             drop(child.stdin.take());
         }
@@ -237,22 +246,8 @@ impl Story<'_> {
         let (sender, heard) = channel();
         let ping = ["ping", "-D", "-O", "-n", "-i", PING_INTERVAL_S, VIP];
         lab.listen(&ping, sender.clone(), Heard::Client)?;
-        let status: Value = serde_json::from_slice(&lab.run(&["status", "--json"])?)?;
-        let instances = status["instances"].as_array().context("a lab without instances")?;
-        let holder = instances.iter().find(|one| one["name"] == HOLDER);
-        let holder = holder.with_context(|| format!("the lab has no {HOLDER}"))?;
-        let fact = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let template = cargo::root().join("examples/userdata_template.sh").display().to_string();
         let mut words = teller.program.clone();
-        for (flag, value) in [
-            ("--instance-id", fact(&holder["id"])),
-            ("--security-group", fact(&holder["security_groups"][0])),
-            ("--keypair", fact(&holder["key_name"])),
-            ("--user-data-file", template),
-            ("--route-destination", format!("{VIP}/32")),
-        ] {
-            words.extend([flag.to_owned(), value]);
-        }
+        words.extend(mission(lab)?);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         lab.listen(&words, sender, |line| Heard::Program(line, since_epoch()))?;
         Ok(heard)
@@ -308,6 +303,24 @@ impl Story<'_> {
     }
 }
 
+/// The mission's flags, for this lab.
+pub(super) fn mission(lab: &Lab<'_>) -> Result<Vec<String>> {
+    let status: Value = serde_json::from_slice(&lab.run(&["status", "--json"])?)?;
+    let instances = status["instances"].as_array().context("a lab without instances")?;
+    let holder = instances.iter().find(|one| one["name"] == HOLDER);
+    let holder = holder.with_context(|| format!("the lab has no {HOLDER}"))?;
+    let fact = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let template = cargo::root().join("examples/userdata_template.sh").display().to_string();
+    let flags = [
+        ("--instance-id", fact(&holder["id"])),
+        ("--security-group", fact(&holder["security_groups"][0])),
+        ("--keypair", fact(&holder["key_name"])),
+        ("--user-data-file", template),
+        ("--route-destination", format!("{VIP}/32")),
+    ];
+    Ok(flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect())
+}
+
 /// The phase that begins with this line.
 fn begun(line: &str) -> Option<Phase> {
     if line.contains("Launching replacement due to: ") {
@@ -331,7 +344,7 @@ fn phases(silence: Silence, marks: &[(Phase, Duration)]) -> Vec<(Phase, Duration
     begun.iter().zip(ends).map(|((phase, at), end)| (*phase, end.saturating_sub(*at))).collect()
 }
 
-fn since_epoch() -> Duration {
+pub(super) fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

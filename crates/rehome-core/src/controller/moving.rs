@@ -221,7 +221,10 @@ impl Controller {
 
     /// Says why a silent VIP isn't moved; once, until the reason changes.
     pub(super) fn tell_hold(&mut self, now: Mono, verdict: &Verdict) {
-        if !matches!(self.vip_hearing(now), Hearing::Silent { .. })
+        // What is just being read needn't be missed.
+        let asking = matches!(verdict, Verdict::Unknown(_)) && self.is_asking(now);
+        if asking
+            || !matches!(self.vip_hearing(now), Hearing::Silent { .. })
             || !self.told.is_news(Found::Verdict(verdict.clone()), now)
         {
             return;

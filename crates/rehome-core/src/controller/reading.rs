@@ -39,6 +39,9 @@ pub(super) const ABSENT_READS: u32 = 3;
 /// Between two readings of the zones while all is well: they hardly ever change.
 const ZONES_EVERY: Duration = Duration::from_secs(60);
 
+/// A reading that takes longer than this isn't awaited any more: that it is missing is told.
+const AWAITED: Duration = Duration::from_secs(1);
+
 /// What is known of EC2's side, with ages.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Views {
@@ -172,6 +175,8 @@ impl Views {
     /// A new holder: what was known of the old one says nothing about it.
     pub(super) fn on_new_holder(&mut self, now: Mono, holder: &InstanceId) {
         self.new_since = Some(now);
+        // Nor is the doubt about it a reason to wait with the next.
+        self.suspected_at = None;
         self.holder = None;
         self.instance = None;
         self.spec_follows = false;
@@ -542,6 +547,13 @@ impl Controller {
     pub(super) fn other_since(&self, id: &InstanceId, since: Mono) -> Option<&Option<Instance>> {
         let seen = self.views.others.get(id).filter(|seen| seen.asked >= since)?;
         seen.what.as_ref().ok()
+    }
+
+    /// Whether EC2 was asked for what a verdict rests on so lately that its answer may be awaited.
+    pub(super) fn is_asking(&self, now: Mono) -> bool {
+        let young =
+            |flight: &Flight| flight.purpose == Purpose::Watch && now.since(flight.sent) < AWAITED;
+        self.flights.values().any(young)
     }
 
     /// The tables as read since `since`; asks for them where they weren't.

@@ -107,6 +107,20 @@ fn where_the_standby_dies_with_the_holder_a_replacement_is_launched() {
     world.assert_moved("i-00000002");
 }
 
+/// Found by `bench outage --standby hot`: the doubt about the old holder kept EC2 from being asked
+/// about the new one for as long as ten seconds.
+#[test]
+fn a_new_holder_that_dies_soon_is_left_as_quickly_as_the_first() {
+    let mut world = hot_with(|setup| setup.policy.poll_interval = secs(60));
+    world.kill("i-0000000a");
+    world.run_until_line("Standby i-00000002 in AZ us-east-1c is ready");
+    world.lines.clear();
+    world.kill("i-00000001");
+    world.run(secs(30));
+    world.assert_moved("i-00000002");
+    assert!(silent_for(&world) < secs(5), "{}", world.tail());
+}
+
 /// The cut is begun, and then the standby is no good after all.
 #[test]
 fn a_standby_that_dies_during_the_cut_is_given_up_like_any_candidate() {
