@@ -145,6 +145,10 @@ pub struct Setup {
     /// their silence beside the VIP's means that we are blind.
     #[serde(default)]
     pub controls: Vec<Ipv4Addr>,
+    /// The table of the set that is cut first, and alone until the VIP answers through it: the one
+    /// that serves us and no client.
+    #[serde(default)]
+    pub canary: Option<TableId>,
     /// Where replacements go, in order.
     pub sites: Vec<Site>,
     /// Digests of the rendered user data, for each subnet of `sites`.

@@ -82,6 +82,8 @@ pub struct Order {
     pub sources: Vec<Ipv4Addr>,
     /// `--control-target`, repeated.
     pub controls: Vec<Ipv4Addr>,
+    /// `--canary-table`.
+    pub canary: Option<TableId>,
 }
 
 /// What a replacement would not have, and people must have agreed to.
@@ -204,7 +206,10 @@ fn finish(
     refusals.extend(holder::refused(order, &record, snapshot));
     refusals.extend(witness_is_holder(order, &record));
     match routes::route_set(order, &record, snapshot, &mut notes) {
-        Ok(route_set) => record.route_set = route_set,
+        Ok(route_set) => {
+            refusals.extend(routes::no_canary(order, &route_set, snapshot));
+            record.route_set = route_set;
+        }
         Err(found) => refusals.extend(found),
     }
     let sites = sites(

@@ -67,6 +67,8 @@ pub(crate) struct Plan {
     pub(crate) control: bool,
     /// Whether the process can learn which instance it runs on.
     pub(crate) own_known: bool,
+    /// Whether the monitor's own table is cut first.
+    pub(crate) canary: bool,
     /// Whether the command line names the route tables.
     pub(crate) named_tables: bool,
     pub(crate) policy: Policy,
@@ -118,6 +120,7 @@ impl Plan {
             tables,
             overlay,
             own_known,
+            canary: staged.chance(200),
             named_tables,
             policy,
             pace: pace(&mut rng),

@@ -11,6 +11,7 @@ use rehome_core::controller::{Action, CallId, Controller, Event, Setup};
 use rehome_core::digest::sha256_hex;
 use rehome_core::fault::CallError;
 use rehome_core::names::{InstanceId, SubnetId};
+use rehome_core::placement::table_of;
 use rehome_core::preflight::{Order, Snapshot, Start, assess};
 use rehome_core::probe::ProbeId;
 use rehome_core::record::Record;
@@ -158,6 +159,7 @@ impl World {
             fence: self.plan.policy.fence,
             sources: self.sources(process).into_iter().flatten().collect(),
             controls: self.controls(process),
+            canary: None,
         })
     }
 
@@ -269,6 +271,8 @@ impl World {
             (policy.moves_per_hour, policy.moves_per_day) = (1_000, 1_000);
             policy.observe = false;
         }
+        let near = own.and_then(|own| own.subnet.as_ref()).filter(|_| self.plan.canary);
+        let canary = near.and_then(|subnet| table_of(subnet, &snapshot.tables)).cloned();
         let setup = Setup {
             policy,
             sources: self.sources(process),
@@ -277,6 +281,7 @@ impl World {
             user_data: digests,
             wishes: Wishes::default(),
             familiar: start.familiar,
+            canary: canary.filter(|table| start.record.route_set.contains(table)),
             near_groups: interface.map(|one| one.groups.clone()).unwrap_or_default(),
             near_subnet: own.and_then(|own| own.subnet.clone()),
             near_interface: interface.map(|one| one.id.clone()),

@@ -83,6 +83,7 @@ impl Setting {
             overlay: self.overlay,
             control: self.control,
             own_known: true,
+            canary: false,
             named_tables: self.named_tables,
             policy: Policy { fence: self.fence, ..Policy::default() },
             pace: Pace::real(),

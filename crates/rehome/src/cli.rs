@@ -133,6 +133,10 @@ pub(crate) struct PlaceArgs {
     /// Route table to own; may be repeated [default: those whose route leads to the holder]
     #[arg(long, value_name = "ID")]
     pub(crate) route_table: Vec<TableId>,
+    /// Route table that serves this machine and no client: cut first, and the address has to answer
+    /// through it before any other follows
+    #[arg(long, value_name = "ID")]
+    pub(crate) canary_table: Option<TableId>,
     /// Image [default: the holder's]
     #[arg(long, value_name = "ID")]
     pub(crate) image: Option<ImageId>,
@@ -357,6 +361,7 @@ impl RunArgs {
             },
             subnets: self.place.subnet.clone(),
             tables: self.place.route_table.clone(),
+            canary: self.place.canary_table.clone(),
             accepted: self.place.accept_loss.iter().map(|loss| loss.loss()).collect(),
             fence: self.place.fence.mode(),
             sources: self.operation.probe_source.clone(),

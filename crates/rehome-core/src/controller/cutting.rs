@@ -6,7 +6,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,10 @@ pub(super) struct Cut {
     silent_since: Option<Mono>,
     /// A cut that was interrupted goes on only after the tables were read since then.
     look_from: Option<Mono>,
+    /// The canary table's route is active, and the VIP has to answer through it.
+    canary_read: bool,
+    /// It does, so the other tables may follow.
+    canary_proven: bool,
     /// A signal came before the cut was finished, and it is being taken back.
     turned_back: bool,
 }
@@ -54,6 +58,7 @@ impl Controller {
         let policy = &self.setup.policy;
         let within = match moving.stage {
             Stage::Preparing => return None,
+            Stage::Cutting if self.is_canary_awaited() => policy.verify_within,
             Stage::Cutting | Stage::RollingBack => policy.cut_within,
             Stage::Verifying => policy.verify_within,
         };
@@ -156,13 +161,24 @@ impl Controller {
             return;
         }
         let begun = *self.cut.begun.get_or_insert(now);
-        if now >= begun + self.setup.policy.cut_within {
+        if self.is_canary_awaited() {
+            if now >= begun + self.setup.policy.verify_within {
+                let why = self.unanswered();
+                self.give_candidate_up(now, &home, &why);
+                return;
+            }
+        } else if now >= begun + self.setup.policy.cut_within {
             let why = "the routes could not be replaced in time";
             self.give_candidate_up(now, &home, why);
             return;
         }
         self.route_all(now, &home.interface);
-        if self.is_read_back(now, &home.interface) {
+        if !self.is_read_back(now, &home.interface) {
+            return;
+        }
+        if let Some(canary) = self.canary() {
+            self.step_canary(now, &canary, &home);
+        } else {
             self.probing.forget_vip();
             if let Some(moving) = &mut self.record.moving {
                 moving.stage = Stage::Verifying;
@@ -174,12 +190,55 @@ impl Controller {
         }
     }
 
+    /// The table that is cut alone, until the VIP is known to answer through it.
+    fn canary(&self) -> Option<TableId> {
+        let cutting =
+            self.record.moving.as_ref().is_some_and(|moving| moving.stage == Stage::Cutting);
+        let canary = self.setup.canary.as_ref().filter(|_| cutting && !self.cut.canary_proven)?;
+        let others = self.record.route_set.iter().any(|table| table != canary);
+        (others && self.record.route_set.contains(canary)).then(|| canary.clone())
+    }
+
+    fn is_canary_awaited(&self) -> bool {
+        self.cut.canary_read && !self.cut.canary_proven
+    }
+
+    /// The tables that are replaced now.
+    fn tables_to_cut(&self) -> Vec<TableId> {
+        self.canary().map_or_else(|| self.record.route_set.clone(), |canary| Vec::from([canary]))
+    }
+
+    /// The canary table's route is there: no other is touched before the VIP answers through it.
+    fn step_canary(&mut self, now: Mono, canary: &TableId, home: &Home) {
+        if !self.cut.canary_read {
+            self.probing.forget_vip();
+            self.cut.canary_read = true;
+            self.cut.begun = Some(now);
+            let (vip, instance) = (self.record.vip, &home.instance);
+            let text =
+                format!("Waiting for {vip} to answer from {instance} through {canary} first");
+            self.say(Line::Notice { text });
+        } else if self.probing.vip_answers_in_row() >= self.setup.policy.rise {
+            self.cut.canary_proven = true;
+            self.cut.begun = Some(now);
+            let (vip, instance) = (self.record.vip, &home.instance);
+            let text = format!("{vip} answers from {instance} through {canary}");
+            self.say(Line::Notice { text });
+            self.route_all(now, &home.interface);
+        }
+    }
+
+    fn unanswered(&self) -> String {
+        let within = Short(self.setup.policy.verify_within);
+        format!("{} did not answer from it within {within}", self.record.vip)
+    }
+
     /// Replaces what isn't replaced yet, all tables in parallel.
     fn route_all(&mut self, now: Mono, interface: &InterfaceId) {
         if !self.may_retry(now, ROUTE) {
             return;
         }
-        for table in self.record.route_set.clone() {
+        for table in self.tables_to_cut() {
             let purpose = Purpose::Route(table.clone());
             if self.cut.done.contains(&table) || self.in_flight(&purpose) {
                 continue;
@@ -202,10 +261,11 @@ impl Controller {
 
     /// All routes were replaced, and a reading made after that shows them active.
     fn is_read_back(&mut self, now: Mono, interface: &InterfaceId) -> bool {
-        let all = self.record.route_set.iter().all(|table| self.cut.done.contains(table));
+        let which = self.tables_to_cut();
+        let all = which.iter().all(|table| self.cut.done.contains(table));
         let Some(last) = self.cut.read_at.filter(|_| all) else { return false };
         let Some(tables) = self.tables_since(now, last) else { return false };
-        if self.all_routed(&tables, interface) {
+        if self.are_routed(&which, &tables, interface) {
             return true;
         }
         // Not yet: what leads elsewhere is replaced again, and the next reading is a newer one.
@@ -293,8 +353,7 @@ impl Controller {
             return;
         }
         if now >= begun + self.setup.policy.verify_within && self.may_mutate() {
-            let within = Short(self.setup.policy.verify_within);
-            let why = format!("{} did not answer from it within {within}", self.record.vip);
+            let why = self.unanswered();
             self.give_candidate_up(now, &home, &why);
         }
     }

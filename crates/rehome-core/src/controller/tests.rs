@@ -4,6 +4,7 @@ use super::*;
 use crate::policy::FenceMode;
 use crate::world::InstanceState;
 
+mod canary;
 mod decisions;
 mod hostile;
 mod limits;

@@ -107,6 +107,7 @@ pub(super) fn order() -> Order {
         fence: FenceMode::Terminate,
         sources: alloc::vec![address(OVERLAY), address(PRIMARY)],
         controls: Vec::new(),
+        canary: None,
     }
 }
 

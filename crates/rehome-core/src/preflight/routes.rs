@@ -64,6 +64,33 @@ pub(crate) fn route_set(
     Ok(ours)
 }
 
+/// Why the table that is to be cut first can't be: it has to be ours, and it has to be the one that
+/// our own pings go by.
+pub(crate) fn no_canary(
+    order: &Order,
+    route_set: &[TableId],
+    snapshot: &Snapshot,
+) -> Option<Refusal> {
+    let canary = order.canary.as_ref()?;
+    if !route_set.contains(canary) {
+        let ours = crate::verdict::list(route_set.iter());
+        return Some(Refusal::new(
+            format!("--canary-table {canary} is none of the tables that are owned ({ours})"),
+            "name one of them, or own it with --route-table",
+        ));
+    }
+    let own = snapshot.own_instance.as_ref().and_then(|id| snapshot.instances.get(id));
+    let subnet = own.and_then(|own| own.subnet.as_ref())?;
+    let leaves_by = table_of(subnet, &snapshot.tables)?;
+    (leaves_by != canary).then(|| {
+        Refusal::new(
+            format!("--canary-table {canary} doesn't serve this machine, {leaves_by} does"),
+            "what it leads to can only be seen from a subnet that it serves; give that one a table \
+             of its own, so that no client meets a replacement before it is proven",
+        )
+    })
+}
+
 /// Every table that serves a subnet and no gateway.
 fn tables_of_subnets(snapshot: &Snapshot) -> Vec<TableId> {
     let serves = |table: &&RouteTable| {

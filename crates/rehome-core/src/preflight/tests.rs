@@ -69,6 +69,7 @@ fn order() -> Order {
         fence: FenceMode::Terminate,
         sources: Vec::new(),
         controls: Vec::new(),
+        canary: None,
     }
 }
 
@@ -113,6 +114,23 @@ fn without_any_route_every_table_that_serves_a_subnet_gets_one() {
     let start = assess(&order(), None, &snapshot).unwrap();
     let set: Vec<&str> = start.record.route_set.iter().map(TableId::as_str).collect();
     assert_eq!(set, ["rtb-00000001"]);
+}
+
+#[test]
+fn a_canary_table_is_ours_and_the_one_that_our_pings_go_by() {
+    let canary = |table: &str| Order { canary: Some(table.parse().unwrap()), ..order() };
+    let mut snapshot = snapshot();
+    let what = refusal(&canary("rtb-0000000f"), None, &snapshot);
+    assert!(what.contains("none of the tables that are owned (rtb-00000001)"), "{what}");
+    assert!(assess(&canary("rtb-00000001"), None, &snapshot).is_ok(), "who we are isn't known");
+    add(&mut snapshot, instance(B, "subnet-0000000b", "us-east-1b", "172.31.32.10"));
+    snapshot.own_instance = Some(B.parse().unwrap());
+    assert!(assess(&canary("rtb-00000001"), None, &snapshot).is_ok(), "the main table");
+    let mut own = table("rtb-00000002", false, None);
+    own.subnets.push("subnet-0000000b".parse().unwrap());
+    snapshot.tables.push(own);
+    let what = refusal(&canary("rtb-00000001"), None, &snapshot);
+    assert!(what.contains("doesn't serve this machine, rtb-00000002 does"), "{what}");
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(super) fn setup(zones: &[Az], subnets: &[SubnetId]) -> Setup {
         wishes: Wishes::default(),
         familiar: true,
         near_groups: Vec::new(),
+        canary: None,
         near_subnet: None,
         near_interface: None,
     }

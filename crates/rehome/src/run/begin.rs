@@ -262,6 +262,7 @@ fn setup(
             .collect(),
         wishes: args.order().wishes,
         familiar: start.familiar,
+        canary: args.place.canary_table.clone(),
         near_groups: interface.map(|interface| interface.groups.clone()).unwrap_or_default(),
         near_subnet: same_vpc.and_then(|own| own.subnet.clone()),
         near_interface: interface.map(|interface| interface.id.clone()),

@@ -58,6 +58,56 @@ fn every_table_that_carries_the_address_is_replaced() {
 }
 
 #[test]
+fn the_canary_table_is_cut_first_and_the_others_follow_when_the_address_answers_through_it() {
+    let Two { lab, monitors, others } = two_tables();
+    let mut controller = Controller::start(&lab, &["--canary-table", &monitors]);
+    controller.is_well();
+    lab.break_(&lab.holder.id, "crash");
+    let new = controller.moves();
+    let told = controller.lines().join("\n");
+    let proven = told.find(&format!("answers from {new} through {monitors}"));
+    let followed = told.find(&format!("in route table {others}"));
+    assert!(proven.is_some() && proven < followed, "{told}");
+    let after = lab.status();
+    for table in [&monitors, &others] {
+        assert_eq!(target(&after, table).as_ref(), Some(&new));
+    }
+}
+
+#[test]
+fn no_client_meets_a_replacement_that_is_no_good() {
+    let Two { lab, monitors, others } = two_tables();
+    let template = "/var/tmp/idle.sh";
+    lab.put("monitor", template, "#!/bin/sh\nexit 0\n");
+    let flags = ["--canary-table", &monitors, "--verify-within", "3s"];
+    let mut controller = Controller::start_with_template(&lab, template, &flags);
+    controller.is_well();
+    lab.break_(&lab.holder.id, "crash");
+    controller.next("attempt-failed");
+    controller.next("rolling-back");
+    let routed = controller.seen("routed");
+    let to_clients = |event: &&serde_json::Value| event["table"] == others.as_str();
+    let strangers = routed.iter().filter(to_clients).filter(|e| e["instance"] != lab.holder.id);
+    assert_eq!(strangers.count(), 0, "{routed:#?}");
+    assert_eq!(target(&lab.status(), &others).as_ref(), Some(&lab.holder.id));
+}
+
+#[test]
+fn a_canary_table_that_isnt_owned_or_serves_others_is_refused() {
+    let Two { lab, monitors, others } = two_tables();
+    for (table, what) in [
+        ("rtb-0123456789abcdef0", "is none of the tables that are owned"),
+        (others.as_str(), &format!("doesn't serve this machine, {monitors} does")),
+    ] {
+        let mut controller = Controller::start(&lab, &["--canary-table", table]);
+        assert_eq!(controller.exit_code(), Some(2));
+        let stderr = controller.stderr().join("\n");
+        assert!(stderr.contains(&format!("--canary-table {table} {what}")), "{stderr}");
+    }
+    assert!(lab.vip_answers());
+}
+
+#[test]
 fn a_table_whose_answer_is_lost_does_not_keep_the_other_from_being_replaced() {
     let Two { lab, .. } = two_tables();
     let mut controller = Controller::start(&lab, &[]);

@@ -52,6 +52,16 @@ impl Controller {
         tables: &[RouteTable],
         interface: &InterfaceId,
     ) -> bool {
+        self.are_routed(&self.record.route_set, tables, interface)
+    }
+
+    /// Whether the routes in `which` tables lead to `interface` and are active.
+    pub(in crate::controller) fn are_routed(
+        &self,
+        which: &[TableId],
+        tables: &[RouteTable],
+        interface: &InterfaceId,
+    ) -> bool {
         let active = |id: &TableId| {
             tables
                 .iter()
@@ -62,7 +72,7 @@ impl Controller {
                         && matches!(&route.target, Target::Interface { id, .. } if id == interface)
                 })
         };
-        self.record.route_set.iter().all(active)
+        which.iter().all(active)
     }
 
     /// Whether any route of the set leads to `interface`.

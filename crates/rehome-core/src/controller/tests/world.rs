@@ -190,6 +190,7 @@ fn setup() -> Setup {
         wishes: Wishes::default(),
         familiar: true,
         near_groups: Vec::new(),
+        canary: None,
         near_subnet: None,
         near_interface: None,
     }
