@@ -51,6 +51,7 @@ mod cutting;
 mod deciding;
 mod disposing;
 mod healing;
+mod lost;
 mod moving;
 mod preparing;
 mod probing;
@@ -145,8 +146,7 @@ pub struct Setup {
     /// their silence beside the VIP's means that we are blind.
     #[serde(default)]
     pub controls: Vec<Ipv4Addr>,
-    /// The table of the set that is cut first, and alone until the VIP answers through it: the one
-    /// that serves us and no client.
+    /// The table of the set that serves us and no client: cut alone, until the VIP answers.
     #[serde(default)]
     pub canary: Option<TableId>,
     /// Where replacements go, in order.
@@ -216,6 +216,7 @@ pub struct Controller {
     cut: cutting::Cut,
     healing: healing::Healing,
     looks: disposing::Looks,
+    #[serde(default)]
     standing: standing::Standing,
     told: telling::Told,
     deciding: deciding::Deciding,
@@ -354,12 +355,9 @@ impl Controller {
         };
         let policy = &self.setup.policy;
         let lately = now - (policy.interval * 2 + policy.timeout);
-        let control = if self.standby_vouches(since, lately, now) {
-            Some(Hearing::Answers)
-        } else {
-            (!self.setup.controls.is_empty())
-                .then(|| self.probing.control(since, lately, policy, now))
-        };
+        let vouched = self.standby_vouches(since, lately, now).then_some(Hearing::Answers);
+        let control = || self.probing.control(since, lately, policy, now);
+        let control = vouched.or_else(|| (!self.setup.controls.is_empty()).then(control));
         Evidence {
             not_before: now - policy.poll_interval * OLD_AFTER,
             blind: self.blindness(now).map(|why| alloc::format!("{why}")),

@@ -107,6 +107,9 @@ pub struct Move {
     pub cut_to: Option<Home>,
     /// Whether a person stopped the holder: then it is moved away from, and kept.
     pub by_person: bool,
+    /// Whether a standby was its candidate.
+    #[serde(default)]
+    pub used_standby: bool,
     /// Where each table's route led before the first cut.
     pub old_targets: BTreeMap<TableId, InterfaceId>,
 }
@@ -190,6 +193,9 @@ pub struct Record {
     /// The standby, or its launch under way; the candidate of the next move.
     #[serde(default)]
     pub standby: Option<Attempt>,
+    /// What the standby was built from.
+    #[serde(default)]
+    pub standby_spec: Option<LaunchSpec>,
     /// When standbys were launched, for the budget; a day's worth.
     #[serde(default)]
     pub standby_launches: Vec<Unix>,
@@ -247,6 +253,14 @@ impl Record {
     pub fn succeed(&mut self, old: &Record) {
         self.moves.clone_from(&old.moves);
         self.standby_launches.clone_from(&old.standby_launches);
+        let same = self.vpc == old.vpc
+            && self.holder.instance == old.holder.instance
+            && self.generation == old.generation;
+        if same && old.account == self.account {
+            self.standby.clone_from(&old.standby);
+            self.standby_spec.clone_from(&old.standby_spec);
+            self.attempts = self.attempts.max(old.attempts);
+        }
         let since = core::mem::replace(&mut self.former, old.former.clone());
         for instance in [&old.holder.instance].into_iter().chain(&since) {
             self.remember_former(instance);

@@ -268,8 +268,7 @@ impl World {
         let mut policy = self.plan.policy.clone();
         if self.processes[process].resumed {
             // A person who was paged starts again with a larger budget.
-            (policy.moves_per_hour, policy.moves_per_day) = (1_000, 1_000);
-            policy.observe = false;
+            (policy.moves_per_hour, policy.moves_per_day, policy.observe) = (1_000, 1_000, false);
         }
         let near = own.and_then(|own| own.subnet.as_ref()).filter(|_| self.plan.canary);
         let canary = near.and_then(|subnet| table_of(subnet, &snapshot.tables)).cloned();

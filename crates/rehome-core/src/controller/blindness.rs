@@ -117,9 +117,9 @@ impl Controller {
         if let Some(begun) = &mut self.cut.begun {
             *begun = *begun + asleep;
         }
-        if let Some(attempt) = self.record.moving.as_mut().and_then(|m| m.attempt.as_mut())
-            && asleep.as_secs() > 0
-        {
+        let candidate = self.record.moving.as_mut().and_then(|moving| moving.attempt.as_mut());
+        let waiting = candidate.into_iter().chain(&mut self.record.standby);
+        for attempt in waiting.filter(|_| asleep.as_secs() > 0) {
             attempt.since = Unix(attempt.since.0.saturating_add(asleep.as_secs()));
             self.unsaved = true;
         }

@@ -36,8 +36,10 @@ pub(super) struct Cut {
     /// A cut that was interrupted goes on only after the tables were read since then.
     look_from: Option<Mono>,
     /// The canary table's route is active, and the VIP has to answer through it.
+    #[serde(default)]
     canary_read: bool,
     /// It does, so the other tables may follow.
+    #[serde(default)]
     canary_proven: bool,
     /// A signal came before the cut was finished, and it is being taken back.
     turned_back: bool,
@@ -197,6 +199,14 @@ impl Controller {
         let canary = self.setup.canary.as_ref().filter(|_| cutting && !self.cut.canary_proven)?;
         let others = self.record.route_set.iter().any(|table| table != canary);
         (others && self.record.route_set.contains(canary)).then(|| canary.clone())
+    }
+
+    /// Whether our own table is known, and leads to this interface.
+    pub(super) fn is_canary_of(&self, tables: &[RouteTable], interface: &InterfaceId) -> bool {
+        let ours = |canary: &&TableId| self.record.route_set.contains(canary);
+        let canary = self.setup.canary.as_ref().filter(ours);
+        canary
+            .is_some_and(|canary| self.are_routed(core::slice::from_ref(canary), tables, interface))
     }
 
     fn is_canary_awaited(&self) -> bool {

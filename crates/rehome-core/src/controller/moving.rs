@@ -111,6 +111,8 @@ impl Controller {
             return;
         }
         self.count_move(now, &reason);
+        // What had to wait in quiet times says nothing about now.
+        self.retries = 0;
         self.record.moving = Some(Move {
             reason: reason.clone(),
             by_person: self.views.instance.as_ref().is_some_and(Instance::stopped_by_user),
@@ -120,6 +122,7 @@ impl Controller {
             tried: Vec::new(),
             launches: 0,
             cut_to: None,
+            used_standby: false,
             old_targets: BTreeMap::new(),
         });
         self.unsaved = true;
@@ -137,7 +140,7 @@ impl Controller {
         if moving.cut_to.is_none() && moving.attempt.is_none() {
             // AWS gave nothing: a shortage of an hour isn't to cost the moves of a day. (A move out
             // of an impaired zone may not have been counted.)
-            if moving.launches == 0 && moving.reason != Reason::AzImpaired {
+            if moving.launches == 0 && !moving.used_standby && moving.reason != Reason::AzImpaired {
                 self.record.moves.pop();
             }
             self.record.moving = None;

@@ -5,7 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::{Controller, Purpose};
@@ -16,7 +16,7 @@ use crate::names::{Az, InstanceId, InterfaceId};
 use crate::placement::Site;
 use crate::policy::FenceMode;
 use crate::probe::Hearing;
-use crate::record::{Attempt, Disposal, Home, Leftover, LostLaunch, Stage};
+use crate::record::{Attempt, Disposal, Home, Leftover, Stage};
 use crate::say::Line;
 use crate::time::{Mono, Unix};
 use crate::verdict::HolderSeen;
@@ -24,7 +24,6 @@ use crate::world::{Instance, InstanceState};
 
 /// What `back_off` keeps apart.
 const LAUNCH: &str = "launch";
-const LOST: &str = "lost launches";
 
 impl Controller {
     /// The next thing that the candidate needs.
@@ -78,6 +77,10 @@ impl Controller {
         let partly = homes.iter().find(|home| self.any_routed(&tables, &home.interface));
         match partly {
             None => self.cancel(now),
+            // Who is heard is who our own table leads to.
+            Some(home) if self.is_canary_of(&tables, &home.interface) => {
+                self.even_out(now, home.clone(), false);
+            }
             Some(home) => {
                 let alive = self.probing.primary(&self.record.holder, &self.setup.policy, now)
                     == Hearing::Answers;
@@ -96,6 +99,7 @@ impl Controller {
     /// The holder serves: whatever was prepared isn't needed.
     fn cancel(&mut self, now: Mono) {
         if !mutant::is_alive(Mutant::ForgetsCandidate) {
+            self.put_standby_back(now);
             self.dispose_present(now);
         }
         self.record.moving = None;
@@ -322,51 +326,9 @@ impl Controller {
         let since = self.unix(now);
         let attempt = self.record.moving.as_mut().and_then(|moving| moving.attempt.take());
         if let Some(attempt) = attempt.filter(|attempt| attempt.maybe_sent) {
+            self.pay_for_lost_launch();
             self.lose_launch(attempt.token, since);
         }
-        self.unsaved = true;
-    }
-
-    /// A call without an answer may still be on its way, and what it may bring is paid for: it is
-    /// one of the launches of its move.
-    pub(super) fn lose_launch(&mut self, token: String, since: Unix) {
-        if mutant::is_alive(Mutant::ForgetsLostLaunch) {
-            return;
-        }
-        if let Some(moving) = &mut self.record.moving {
-            moving.launches += 1;
-        }
-        self.record.lost_launches.push(LostLaunch { token, since });
-    }
-
-    /// Looks for the instances of launches that were given up, until they can't turn up any more.
-    pub(super) fn step_lost_launches(&mut self, now: Mono) {
-        if self.record.lost_launches.is_empty() || !self.may_retry(now, LOST) {
-            return;
-        }
-        for lost in self.record.lost_launches.clone() {
-            let purpose = Purpose::Stray(lost.token.clone());
-            if !self.in_flight(&purpose) {
-                self.call(now, purpose, Call::Launched { token: lost.token });
-                self.retry_at.insert(LOST.into(), now + self.setup.policy.poll_interval);
-            }
-        }
-    }
-
-    pub(super) fn on_stray(&mut self, now: Mono, token: &str, result: Result<Reply, CallError>) {
-        let Ok(Reply::Instances(found)) = result else { return };
-        let late = self.setup.policy.invisible_max.as_secs();
-        let unix = self.unix(now);
-        let given_up = |lost: &LostLaunch| unix.0.saturating_sub(lost.since.0) > late;
-        // One that has ended may be of another time; what is still on its way shows itself later.
-        let Some(instance) = live_first(&found).filter(|one| !one.state.is_ending()) else {
-            let before = self.record.lost_launches.len();
-            self.record.lost_launches.retain(|lost| lost.token != token || !given_up(lost));
-            self.unsaved |= self.record.lost_launches.len() != before;
-            return;
-        };
-        self.dispose_stray(now, instance);
-        self.record.lost_launches.retain(|lost| lost.token != token);
         self.unsaved = true;
     }
 
@@ -514,6 +476,7 @@ impl Controller {
         self.retry_at.remove(LAUNCH);
         let Some(attempt) = attempt else { return };
         if attempt.maybe_sent && attempt.instance.is_none() {
+            self.pay_for_lost_launch();
             self.lose_launch(attempt.token.clone(), self.unix(now));
         }
         if let Some(id) = attempt.instance.clone() {

@@ -150,7 +150,8 @@ impl Controller {
         let answers = self.probing.primary_answers_in_row(&home.instance);
         let policy = &self.setup.policy;
         let passed = self.views.statuses.get(&home.instance).is_some_and(Status::passed);
-        let mute = !self.probing.answered_ever(home)
+        let mute = !home.answered
+            && !self.probing.answered_ever(home)
             && !matches!(
                 self.probing.primary_hearing(&home.instance, policy, now),
                 Some(Hearing::Answers)

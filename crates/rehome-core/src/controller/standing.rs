@@ -25,7 +25,7 @@ use crate::names::{Az, InstanceId};
 use crate::placement::Site;
 use crate::policy::StandbyMode;
 use crate::probe::Hearing;
-use crate::record::{Attempt, Leftover};
+use crate::record::{Attempt, Leftover, Stage};
 use crate::say::Line;
 use crate::time::{Mono, Short};
 use crate::verdict::Seen;
@@ -44,6 +44,9 @@ pub(super) struct Standing {
     certain: bool,
     token_refused: bool,
     absent: u32,
+    /// When EC2 was asked about it last, and whether that failed.
+    asked: Option<Mono>,
+    unread: bool,
     /// Whether people know it as ready.
     ready: bool,
     /// When a standby was last refused, or failed, in a zone.
@@ -52,32 +55,47 @@ pub(super) struct Standing {
 
 impl Controller {
     pub(super) fn next_standby(&self) -> Option<Wakeup> {
-        if self.setup.policy.standby == StandbyMode::Cold || self.record.moving.is_some() {
+        if self.setup.policy.standby == StandbyMode::Cold || !self.may_read_standby() {
             return None;
         }
         let retry = self.retry_at.get(STANDBY).copied();
-        let Some(instance) = self.record.standby.as_ref().and_then(|s| s.instance.as_ref()) else {
+        if self.record.standby.as_ref().is_none_or(|standby| standby.instance.is_none()) {
             let well = self.probing.vip_well_since().map(|at| at + self.setup.policy.fence_after);
             return retry.max(well).map(|at| Wakeup { at, why: "standby" });
-        };
-        let asked = self.views.others.get(instance).map_or(self.begun, |seen| seen.asked);
+        }
+        let asked = self.standing.asked.unwrap_or(self.begun);
         Some(Wakeup { at: asked + self.standby_step(), why: "read the standby" })
     }
 
-    /// Keeps a standby ready while nothing moves.
+    /// Keeps a standby ready while nothing moves. While a move has nobody to go to yet the standby
+    /// is still read: what wasn't ready when the move began may be when it is tried again.
     pub(super) fn step_standby(&mut self, now: Mono) {
-        if self.record.moving.is_some() || !self.may_mutate() || self.held_until.is_some() {
+        if !self.may_mutate() || !self.may_read_standby() {
             return;
         }
+        let settled = self.record.moving.is_none() && self.held_until.is_none();
         match (self.setup.policy.standby, &self.record.standby) {
-            (StandbyMode::Cold, None) => {}
-            (StandbyMode::Cold, Some(_)) => self.release_standby(now, "none is wanted any more"),
-            (StandbyMode::Hot, None) => self.arm(now),
+            (StandbyMode::Cold, Some(_)) if settled => {
+                self.release_standby(now, "none is wanted any more");
+            }
+            (StandbyMode::Hot, None) if settled => self.arm(now),
             (StandbyMode::Hot, Some(standby)) if standby.instance.is_none() => {
                 self.look_for_standby(now);
             }
-            (StandbyMode::Hot, Some(_)) => self.watch_standby(now),
+            (StandbyMode::Hot, Some(_)) => {
+                self.read_standby(now);
+                if settled {
+                    self.judge_standby(now);
+                }
+            }
+            (StandbyMode::Cold | StandbyMode::Hot, None) | (StandbyMode::Cold, Some(_)) => {}
         }
+    }
+
+    /// Calls that point routes have the API to themselves.
+    fn may_read_standby(&self) -> bool {
+        let moving = self.record.moving.as_ref();
+        moving.is_none_or(|moving| moving.stage == Stage::Preparing)
     }
 
     /// Whether the VIP has been well for long enough to think of the next time.
@@ -116,6 +134,7 @@ impl Controller {
             ahead: true,
             site: site.clone(),
         });
+        self.record.standby_spec = Some(self.record.spec.clone());
         self.record.standby_launches.retain(|at| unix.0.saturating_sub(at.0) < DAY);
         self.record.standby_launches.push(unix);
         let failed = core::mem::take(&mut self.standing.failed);
@@ -298,48 +317,54 @@ impl Controller {
         self.see_standby(now, instance);
     }
 
-    /// Between two readings of the standby: often while it comes up.
+    /// Between two readings of the standby: often while it comes up, and after one that failed.
     fn standby_step(&self) -> Duration {
         let policy = &self.setup.policy;
-        if self.standing.ready { policy.poll_interval } else { policy.poll_interval_moving }
+        let at_ease = self.standing.ready && !self.standing.unread;
+        if at_ease { policy.poll_interval } else { policy.poll_interval_moving }
     }
 
-    fn watch_standby(&mut self, now: Mono) {
-        let Some(standby) = self.record.standby.clone() else { return };
-        let Some(id) = standby.instance.clone() else { return };
-        let asked = self.views.others.get(&id).map(|seen| seen.asked);
-        let due = asked.is_none_or(|at| now >= at + self.standby_step());
-        if due && !self.in_flight(&Purpose::Standby) {
-            let (az, ids) = (standby.site.az.clone(), vec![id.clone()]);
-            let call = Call::Instances { az: az.clone(), ids: ids.clone() };
+    fn read_standby(&mut self, now: Mono) {
+        let Some(standby) = &self.record.standby else { return };
+        let Some(id) = &standby.instance else { return };
+        let due = self.standing.asked.is_none_or(|at| now >= at + self.standby_step());
+        if !due || self.in_flight(&Purpose::Standby) {
+            return;
+        }
+        // Where pings aren't admitted its status checks say whether it is well.
+        let mute = standby.home.as_ref().is_none_or(|home| !home.answered);
+        let (az, ids) = (standby.site.az.clone(), vec![id.clone()]);
+        self.standing.asked = Some(now);
+        let mut calls = vec![Call::Instances { az: az.clone(), ids: ids.clone() }];
+        calls.extend(mute.then_some(Call::Statuses { az, ids }));
+        for call in calls {
             if self.standing.ready {
                 self.read_at_leisure(now, Purpose::Standby, call);
             } else {
                 self.call(now, Purpose::Standby, call);
-                self.call(now, Purpose::Standby, Call::Statuses { az, ids });
             }
-        }
-        let rendered = self.setup.user_data.get(&standby.site.subnet);
-        if rendered.is_some_and(|rendered| *rendered != standby.user_data_sha256) {
-            self.release_standby(now, "the template has changed");
-        } else if standby.site.az == self.record.holder.az && self.place_of_standby().is_ok() {
-            self.release_standby(now, "the holder is in its zone");
-        } else {
-            self.judge_standby(now, &standby);
         }
     }
 
     /// Tells when it is ready, and gives it up when it isn't for too long.
-    fn judge_standby(&mut self, now: Mono, standby: &Attempt) {
+    fn judge_standby(&mut self, now: Mono) {
+        let Some(standby) = &self.record.standby else { return };
+        let rendered = self.setup.user_data.get(&standby.site.subnet);
+        let outdated = rendered.is_some_and(|rendered| *rendered != standby.user_data_sha256);
+        if outdated && self.may_have_another(now) {
+            self.release_standby(now, "the template has changed");
+            return;
+        }
         let home = standby.home.as_ref();
-        if home.is_some_and(|home| self.is_ready(now, home)) {
-            if !self.standing.ready
-                && let Some(home) = home
-            {
+        if let Some(home) = home.filter(|home| self.is_ready(now, home)) {
+            if !self.standing.ready {
                 self.standing.ready = true;
                 let (instance, az) = (home.instance.clone(), home.az.clone());
                 self.say(Line::StandbyReady { instance, az });
             }
+            return;
+        }
+        if !self.views.is_readable() || self.standing.unread {
             return;
         }
         // What it did before this process began, or while we were blind, isn't known.
@@ -360,6 +385,23 @@ impl Controller {
         }
     }
 
+    /// Whether one that is let go can be followed by another.
+    fn may_have_another(&self, now: Mono) -> bool {
+        self.standby_budget_spent(now).is_none() && self.place_of_standby().is_ok()
+    }
+
+    /// What makes a standby that works another than the one that would be launched now.
+    fn standby_differs(&self) -> Option<&'static str> {
+        let standby = self.record.standby.as_ref()?;
+        if standby.site.az == self.record.holder.az {
+            return Some("the holder is in its zone");
+        }
+        let mut spec = self.record.standby_spec.clone()?;
+        // Tags change often, and nothing that is served depends on them.
+        spec.tags.clone_from(&self.record.spec.tags);
+        (spec != self.record.spec).then_some("what a replacement is built from has changed")
+    }
+
     fn on_standby_read(
         &mut self,
         now: Mono,
@@ -372,7 +414,11 @@ impl Controller {
             Ok(_) => return,
             Err(error) => Err(error.brief().to_string()),
         };
-        self.views.others.insert(id.clone(), Seen { asked, what: what.clone() });
+        self.standing.unread = what.is_err();
+        if what.is_ok() {
+            // That it can't be read now doesn't make what was read untrue.
+            self.views.others.insert(id.clone(), Seen { asked, what: what.clone() });
+        }
         let Some(standby) = self.record.standby.as_ref() else { return };
         if standby.instance.as_ref() != Some(id) {
             return;
@@ -384,7 +430,7 @@ impl Controller {
                 let young = age <= self.setup.policy.invisible_max.as_secs();
                 self.standing.absent += u32::from(!young);
                 if self.standing.absent >= ABSENT_READS {
-                    self.lose_standby(now, "EC2 doesn't list it any more".to_string(), false);
+                    self.lose_standby(now, "EC2 doesn't list it any more".to_string(), true);
                 }
             }
             Err(_) => {}
@@ -412,8 +458,14 @@ impl Controller {
             standby.home = super::preparing::home_of(instance, &standby.site);
             self.unsaved |= standby.home.is_some();
         }
-        if self.record.moving.is_none() {
-            self.check_off(now, instance);
+        self.check_off(now, instance);
+        let settled = self.record.moving.is_none() && self.held_until.is_none();
+        if let Some(why) = self.standby_differs()
+            && settled
+            && self.may_mutate()
+            && self.may_have_another(now)
+        {
+            self.release_standby(now, why);
         }
     }
 
@@ -468,17 +520,35 @@ impl Controller {
             return false;
         };
         moving.attempt = Some(Attempt { since, ..standby });
+        moving.used_standby = true;
         self.standing.ready = false;
         self.unsaved = true;
         true
     }
 
+    /// The move that it was taken for is over, and it wasn't needed: it is the standby again.
+    pub(super) fn put_standby_back(&mut self, now: Mono) {
+        let since = self.unix(now);
+        let wanted = self.setup.policy.standby == StandbyMode::Hot && self.record.standby.is_none();
+        let Some(moving) = self.record.moving.as_mut().filter(|_| wanted) else { return };
+        let taken = moving.attempt.take_if(|attempt| attempt.ahead && attempt.instance.is_some());
+        if let Some(standby) = taken {
+            self.record.standby = Some(Attempt { since, ..standby });
+            self.unsaved = true;
+        }
+    }
+
     /// Whether the standby has answered since `since` and of late: it is reached through the same
-    /// network, so who hears it isn't blind.
+    /// network, so who hears it isn't blind. It is pinged from the kernel's choice of source, like
+    /// the holder's primary address: where that answers as well, the VIP's sources may be deaf.
     pub(super) fn standby_vouches(&self, since: Mono, lately: Mono, now: Mono) -> bool {
         let candidate = self.record.moving.as_ref().and_then(|moving| moving.attempt.as_ref());
         let candidate = candidate.filter(|attempt| attempt.ahead);
         let standby = self.record.standby.as_ref().or(candidate);
+        let holder = &self.record.holder.instance;
+        if self.probing.vouches(holder, Mono(0), &self.setup.policy, now) {
+            return false;
+        }
         let instance = standby.and_then(|standby| standby.instance.as_ref());
         instance.is_some_and(|instance| {
             self.probing.vouches(instance, since.max(lately), &self.setup.policy, now)

@@ -221,6 +221,7 @@ pub(super) fn begin(
         disposals: Vec::new(),
         lost_launches: Vec::new(),
         standby: None,
+        standby_spec: None,
         standby_launches: Vec::new(),
         former: Vec::new(),
         moves: Vec::new(),

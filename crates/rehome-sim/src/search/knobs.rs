@@ -115,6 +115,7 @@ pub(super) fn record() -> Record {
         disposals: Vec::new(),
         lost_launches: Vec::new(),
         standby: None,
+        standby_spec: None,
         standby_launches: Vec::new(),
         former: Vec::new(),
         moves: Vec::new(),

@@ -425,6 +425,7 @@ fn same(one: &Record, other: &Record) -> bool {
         former,
         moves,
         standby,
+        standby_spec: _,
         standby_launches,
     } = one;
     *moving == other.moving

@@ -102,3 +102,16 @@ fn a_canary_that_isnt_there_or_alone_holds_nothing_up() {
     world.assert_moved("i-00000001");
     assert_eq!(world.holder(), id("i-00000001"));
 }
+
+/// Its guest runs and has lost the VIP; the candidate is slower than it may be.
+#[test]
+fn a_candidate_that_answers_late_through_the_canary_is_gone_on_with() {
+    let (mut world, cuts) = with_canary(|_| {});
+    world.new_ones_have_vip = false;
+    world.instance("i-0000000a").has_vip = false;
+    world.run_until_line("New instance i-00000001 in AZ us-east-1b given up");
+    world.instance("i-00000001").has_vip = true;
+    world.run(secs(60));
+    assert_eq!(world.holder(), id("i-00000001"), "{}", world.tail());
+    assert_eq!(of(&cuts, CLIENTS), ["eni-00000001"]);
+}

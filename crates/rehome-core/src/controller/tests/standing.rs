@@ -1,6 +1,6 @@
 //! A standby: launched ahead of need, looked after, used, replaced.
 
-use super::world::{NEIGHBOR, World, az, id, secs};
+use super::world::{NEIGHBOR, World, az, id, secs, throttled};
 use super::*;
 use crate::policy::StandbyMode;
 use crate::world::InstanceState;
@@ -225,4 +225,118 @@ fn a_pause_keeps_the_standby_as_it_is() {
     world.kill("i-00000001");
     world.run(secs(900));
     assert_eq!(world.mutations, Vec::<String>::new(), "{}", world.tail());
+}
+
+/// One reading that fails in the wrong moment isn't to cost the standby.
+#[test]
+fn a_standby_that_answers_is_used_though_ec2_could_not_be_asked_about_it_just_now() {
+    let mut world = hot();
+    world.fault = Some(Box::new(|call, _| {
+        let Call::Instances { ids, .. } = call else { return None };
+        (*ids == [id("i-00000001")]).then(|| (throttled(), false))
+    }));
+    world.run(secs(30));
+    world.kill("i-0000000a");
+    world.run(secs(5));
+    assert!(world.has_line("Moving to standby i-00000001"), "{}", world.tail());
+    world.fault = None;
+    world.run(secs(60));
+    world.assert_moved("i-00000001");
+}
+
+#[test]
+fn one_that_comes_up_while_nothing_can_be_launched_is_used_after_the_hold() {
+    let mut world = World::with(|setup| setup.policy.standby = StandbyMode::Hot);
+    world.run_until_line("Launching standby");
+    world.run(secs(1));
+    world.instance("i-00000001").born = world.now + secs(100);
+    world.fault = Some(Box::new(|call, _| {
+        let code = "InsufficientInstanceCapacity".to_string();
+        let full = CallError::Refused { code, message: String::new() };
+        matches!(call, Call::Launch(_)).then_some((full, false))
+    }));
+    world.kill("i-0000000a");
+    world.run(secs(400));
+    assert!(world.has_line("Launching replacement due to: unreachable"), "{}", world.tail());
+    world.assert_moved("i-00000001");
+    assert_eq!(world.launches(), 1);
+}
+
+#[test]
+fn a_standby_that_admits_no_pings_is_ready_by_its_status_checks_and_only_so_long() {
+    let mut world = World::with(|setup| setup.policy.standby = StandbyMode::Hot);
+    world.mute = alloc::vec![id("i-00000001")];
+    world.run(secs(300));
+    assert!(world.has_line("Standby i-00000001 in AZ us-east-1b is ready"), "{}", world.tail());
+    world.failing_checks = alloc::vec![id("i-00000001")];
+    world.run(secs(300));
+    assert!(world.has_line("Standby i-00000001 lost: it doesn't answer any more"));
+}
+
+#[test]
+fn one_of_another_specification_is_replaced_and_tags_are_none() {
+    let mut world = hot();
+    let restart = |world: &mut World, change: fn(&mut crate::spec::LaunchSpec)| {
+        change(&mut world.record.spec);
+        world.setup.wishes.image = Some(world.record.spec.image.clone());
+        world.restart();
+        world.run(secs(60));
+    };
+    restart(&mut world, |spec| {
+        spec.tags.insert("team".into(), "blue".into());
+    });
+    assert!(!world.has_line("Standby i-00000001 lost"), "{}", world.tail());
+    restart(&mut world, |spec| spec.image = "ami-0000000b".parse().unwrap());
+    let why = "Standby i-00000001 lost: what a replacement is built from has changed";
+    assert!(world.has_line(why), "{}", world.tail());
+}
+
+/// The standby is pinged from the kernel's choice of source, and so is the holder.
+#[test]
+fn a_standby_is_no_witness_where_the_holder_answers_from_the_same_source() {
+    let overlay = Some(Ipv4Addr::new(10, 0, 0, 100));
+    let mut world = hot_with(|setup| {
+        setup.controls = alloc::vec![NEIGHBOR];
+        setup.sources = alloc::vec![overlay];
+    });
+    // Whatever was sent from the overlay address doesn't come back.
+    world.deaf_sources = alloc::vec![overlay];
+    world.neighbors.clear();
+    world.mutations.clear();
+    world.run(secs(600));
+    assert!(world.has_line("we are blind: no control target answers"), "{}", world.tail());
+    assert_eq!(world.mutations, Vec::<String>::new(), "{}", world.tail());
+}
+
+#[test]
+fn a_standby_that_wasnt_needed_in_the_end_is_the_standby_again() {
+    let mut world = hot();
+    // What is cut is read back as not cut, until the holder is back.
+    world.fault = Some(Box::new(|call, _| {
+        matches!(call, Call::ReplaceRoute { .. }).then(|| (throttled(), false))
+    }));
+    world.kill("i-0000000a");
+    world.run_until_line("Updating static routes...");
+    world.run(secs(2));
+    world.restart();
+    world.revive("i-0000000a");
+    world.fault = None;
+    world.run(secs(900));
+    assert!(world.has_line("the move is cancelled"), "{}", world.tail());
+    assert_eq!(world.holder(), id("i-0000000a"));
+    let standby = world.record.standby.as_ref().unwrap();
+    assert_eq!(standby.instance, Some(id("i-00000001")));
+    assert_eq!((world.launches(), world.state("i-00000001")), (1, InstanceState::Running));
+}
+
+/// Throttled calls of quiet times would have made the first route call wait for twenty seconds.
+#[test]
+fn what_had_to_wait_before_a_move_doesnt_slow_it_down() {
+    let mut world = hot();
+    world.controller.as_mut().unwrap().retries = 7;
+    world.fail_once = Some(("ReplaceRoute", "RequestLimitExceeded", false));
+    world.kill("i-0000000a");
+    world.run(secs(30));
+    world.assert_moved("i-00000001");
+    assert!(silent_for(&world) < secs(6), "{}", world.tail());
 }

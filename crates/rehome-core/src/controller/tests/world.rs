@@ -148,6 +148,10 @@ pub(super) struct World {
     pub(super) lookup_lag: Duration,
     pub(super) unlisted: Vec<InstanceId>,
     pub(super) impaired: bool,
+    /// Whose status checks fail.
+    pub(super) failing_checks: Vec<InstanceId>,
+    /// Who admits no pings to its primary address.
+    pub(super) mute: Vec<InstanceId>,
     pub(super) scheduled: Vec<String>,
     pub(super) failing_zones: Vec<Az>,
     /// Machines of others that answer pings, as long as the network does.
@@ -241,6 +245,7 @@ fn first_record(route_set: Vec<TableId>) -> Record {
         disposals: Vec::new(),
         lost_launches: Vec::new(),
         standby: None,
+        standby_spec: None,
         standby_launches: Vec::new(),
         former: Vec::new(),
         moves: Vec::new(),
@@ -294,6 +299,8 @@ impl World {
             lookup_lag: Duration::ZERO,
             unlisted: Vec::new(),
             impaired: false,
+            failing_checks: Vec::new(),
+            mute: Vec::new(),
             scheduled: Vec::new(),
             failing_zones: Vec::new(),
             neighbors: alloc::vec![NEIGHBOR],
@@ -533,7 +540,10 @@ impl World {
         };
         if target != self.record.vip.address {
             return self.neighbors.contains(&target)
-                || self.machines.values().any(|m| m.address == target && up(m));
+                || self
+                    .machines
+                    .iter()
+                    .any(|(id, m)| m.address == target && up(m) && !self.mute.contains(id));
         }
         let table = "rtb-00000001".parse::<TableId>().unwrap();
         let Some(Some(interface)) = self.tables.get(&table) else { return false };
@@ -602,7 +612,10 @@ impl World {
                     .map(|id| {
                         let mut s = status(id);
                         s.events.clone_from(&self.scheduled);
-                        if self.impaired {
+                        if self.mute.contains(id) {
+                            s.guest = Check::Ok;
+                        }
+                        if self.impaired || self.failing_checks.contains(id) {
                             s.guest = Check::Impaired;
                         }
                         s

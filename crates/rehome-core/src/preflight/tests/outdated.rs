@@ -68,6 +68,7 @@ fn launches(record: &mut Record, instance: Option<&str>) {
         order: Vec::new(),
         tried: Vec::new(),
         launches: 0,
+        used_standby: false,
         cut_to: None,
         by_person: false,
         old_targets: BTreeMap::new(),
