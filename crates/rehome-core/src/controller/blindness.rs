@@ -68,10 +68,8 @@ impl Controller {
         if self.setup.controls.is_empty() || mutant::is_alive(Mutant::ActsWhileBlind) {
             return None;
         }
-        if self.standby_vouches(Mono(0), Mono(0), now) {
-            return None;
-        }
         match self.probing.control(now, now, &self.setup.policy, now) {
+            Hearing::Silent { .. } if self.standby_vouches(Mono(0), Mono(0), now) => None,
             Hearing::Silent { .. } => Some(Darkness::Unwitnessed(&self.setup.controls)),
             Hearing::Answers | Hearing::Unknown(_) => None,
         }

@@ -545,13 +545,11 @@ impl Controller {
         let candidate = self.record.moving.as_ref().and_then(|moving| moving.attempt.as_ref());
         let candidate = candidate.filter(|attempt| attempt.ahead);
         let standby = self.record.standby.as_ref().or(candidate);
-        let holder = &self.record.holder.instance;
-        if self.probing.vouches(holder, Mono(0), &self.setup.policy, now) {
-            return false;
-        }
         let instance = standby.and_then(|standby| standby.instance.as_ref());
+        let (policy, holder) = (&self.setup.policy, &self.record.holder.instance);
         instance.is_some_and(|instance| {
-            self.probing.vouches(instance, since.max(lately), &self.setup.policy, now)
+            self.probing.vouches(instance, since.max(lately), policy, now)
+                && !self.probing.vouches(holder, Mono(0), policy, now)
         })
     }
 }
