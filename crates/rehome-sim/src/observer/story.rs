@@ -126,7 +126,6 @@ impl Stories {
 
     pub(super) fn ended(&mut self, process: usize) {
         self.of[process].spent_since = None;
-        self.decided.retain(|(of, ..), _| *of != process);
     }
 
     pub(super) fn launched(&mut self, world: &World, new: Launched) -> Verdict {
