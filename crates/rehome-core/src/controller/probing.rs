@@ -33,11 +33,14 @@ pub(super) struct Probing {
     next_id: u64,
     due: Mono,
     sharp: bool,
+    /// When the VIP last answered from anywhere, whatever became of that source since.
+    #[serde(default)]
+    heard_at: Option<Mono>,
 }
 
 impl Probing {
     pub(super) fn new(begun: Mono) -> Probing {
-        Probing { logs: Vec::new(), next_id: 0, due: begun, sharp: false }
+        Probing { logs: Vec::new(), next_id: 0, due: begun, sharp: false, heard_at: None }
     }
 
     /// They come first.
@@ -66,8 +69,11 @@ impl Probing {
     }
 
     pub(super) fn on_answer(&mut self, probe: ProbeId, at: Mono) {
-        for (_, log) in &mut self.logs {
+        for (path, log) in &mut self.logs {
             if log.on_answer(probe, at) {
+                if matches!(path, Path::Vip(_)) {
+                    self.heard_at = self.heard_at.max(Some(at));
+                }
                 return;
             }
         }
@@ -106,7 +112,8 @@ impl Probing {
 
     /// The VIP from all sources together: any source that hears it means that it is served; what
     /// could not be sent from one source says nothing where another source could. Once some
-    /// sources have `heard` it, the silence of the others is nothing new.
+    /// sources have `heard` it, the silence of the others is nothing new; and one that was silent
+    /// while another heard it is deaf, and says nothing once the other can't be asked.
     pub(super) fn vip(&self, heard: impl Fn(usize) -> bool, policy: &Policy, now: Mono) -> Hearing {
         if self.vip_answers(policy, now) {
             return Hearing::Answers;
@@ -128,7 +135,13 @@ impl Probing {
                 Hearing::Silent { .. } if !heard(*source) && any_heard() => {
                     deaf = true;
                 }
+                Hearing::Silent { since, .. } if self.is_deaf_since(since, policy) => deaf = true,
                 Hearing::Silent { since, losses } => {
+                    let since = since.max(self.heard_at.unwrap_or(since));
+                    if now.since(since) < policy.silence_min() {
+                        unknown = unknown.or(Some("it was heard just now".into()));
+                        continue;
+                    }
                     silent = Some(match silent {
                         Some((at, n)) => (at.max(since), n.min(losses)),
                         None => (since, losses),
@@ -142,6 +155,12 @@ impl Probing {
             (None, None) if deaf => Hearing::Unknown("no source that ever heard it".into()),
             (None, None) => Hearing::Unknown("not probed yet".into()),
         }
+    }
+
+    /// Whether a source that has been silent since then was so, long enough to be believed, while
+    /// the VIP was heard from another one.
+    fn is_deaf_since(&self, since: Mono, policy: &Policy) -> bool {
+        self.heard_at.is_some_and(|heard| heard >= since + policy.silence_min())
     }
 
     /// Whether the VIP answers from any source.

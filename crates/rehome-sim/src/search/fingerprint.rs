@@ -36,7 +36,8 @@ fn is_idle(owner: &str, field: &str) -> bool {
         // The setup and the relation of the clocks are the same in all states; the others are of
         // lines and notes alone.
         "Controller" => matches!(field, "setup" | "clocks" | "told" | "deciding"),
-        "Probing" => field == "next_id",
+        // There is one source, so nobody is deaf while another one hears.
+        "Probing" => matches!(field, "next_id" | "heard_at"),
         // An answer that comes after its probe was counted as lost doesn't happen here.
         "PathLog" => field == "lost",
         // How long the silence was, for the line that tells the end of a move.

@@ -227,6 +227,27 @@ fn who_cant_send_at_all_changes_nothing_even_where_ec2_tells_of_a_lost_route() {
     world.assert_all_routed("i-0000000a");
 }
 
+/// Found by seed 1345 of the simulator: no answer found its way back to one source, and when
+/// nothing could be sent from the other any more, the silence of the first was believed at once.
+#[test]
+fn a_source_that_was_deaf_while_another_heard_the_vip_says_nothing_when_that_one_is_gone() {
+    let sources = [None, Some(Ipv4Addr::new(10, 0, 0, 100))];
+    let mut world = World::with(|setup| setup.sources = sources.to_vec());
+    world.run(secs(60));
+    world.deaf_sources = alloc::vec![sources[1]];
+    world.run(secs(120));
+    world.unsendable = alloc::vec![sources[0]];
+    world.mutations.clear();
+    world.run(secs(600));
+    assert_eq!(world.mutations, Vec::<String>::new(), "{:#?}", world.lines);
+    // Once it can be heard from there again, its silence counts.
+    world.unsendable.clear();
+    world.run(secs(60));
+    world.kill("i-0000000a");
+    world.run(secs(120));
+    world.assert_moved("i-00000001");
+}
+
 /// Found by the search of small worlds: the first reading of EC2 after failed ones makes what was
 /// lost before it count for nothing, and a moment later something was changed in the dark.
 #[test]
