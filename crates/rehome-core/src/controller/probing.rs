@@ -137,11 +137,12 @@ impl Probing {
                 }
                 Hearing::Silent { since, .. } if self.is_deaf_since(since, policy) => deaf = true,
                 Hearing::Silent { since, losses } => {
-                    let since = since.max(self.heard_at.unwrap_or(since));
-                    if now.since(since) < policy.silence_min() {
+                    let heard = self.heard_at.filter(|heard| *heard > since);
+                    if heard.is_some_and(|heard| now.since(heard) < policy.silence_min()) {
                         unknown = unknown.or(Some("it was heard just now".into()));
                         continue;
                     }
+                    let since = heard.unwrap_or(since);
                     silent = Some(match silent {
                         Some((at, n)) => (at.max(since), n.min(losses)),
                         None => (since, losses),
