@@ -340,3 +340,24 @@ fn what_had_to_wait_before_a_move_doesnt_slow_it_down() {
     world.assert_moved("i-00000001");
     assert!(silent_for(&world) < secs(6), "{}", world.tail());
 }
+
+/// What can't be read, and what a stalled loop missed, is no reason to end what comes up.
+#[test]
+fn neither_an_unreadable_ec2_nor_a_stall_ends_a_standby_that_comes_up() {
+    let unread: fn(&mut World) = |world| {
+        world.api_error = Some("RequestLimitExceeded");
+        world.run(secs(400));
+        world.api_error = None;
+    };
+    let stalled: fn(&mut World) = |world| world.sleep(secs(400));
+    for away in [unread, stalled] {
+        let mut world = World::with(|setup| setup.policy.standby = StandbyMode::Hot);
+        world.run_until_line("Launching standby");
+        world.run(secs(1));
+        world.instance("i-00000001").born = world.now + secs(350);
+        away(&mut world);
+        world.run(secs(120));
+        assert!(!world.has_line("Standby i-00000001 lost"), "{}", world.tail());
+        assert!(world.has_line("Standby i-00000001 in AZ us-east-1b is ready"), "{}", world.tail());
+    }
+}
